@@ -1,0 +1,32 @@
+"""The errors that mixtura raises on purpose.
+
+::
+
+    MixturaError
+    ├── InputError (also ValueError)       data or a parameter cannot be used as given
+    │   ├── TableError                     a table file or one of its columns or lines
+    │   └── ModelFileError                 a file that is not a readable mixtura model
+    └── MissingDependencyError (also ImportError)
+
+Every message says what is wrong, where, and what to do about it.
+"""
+
+
+class MixturaError(Exception):
+    """Root of the errors that mixtura raises on purpose."""
+
+
+class InputError(MixturaError, ValueError):
+    """Data or a parameter cannot be used as given."""
+
+
+class TableError(InputError):
+    """A table cannot be read, or one of its columns or lines cannot be used."""
+
+
+class ModelFileError(InputError):
+    """A file is not a readable mixtura model."""
+
+
+class MissingDependencyError(MixturaError, ImportError):
+    """An optional package is needed; the message holds the install command."""

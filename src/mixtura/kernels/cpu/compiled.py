@@ -1,0 +1,105 @@
+"""Compilation on demand: one machine-code function per pass, family and row dtype, cached on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+
+from mixtura.kernels.cpu import passes
+
+logger = logging.getLogger("mixtura")
+_lock = threading.RLock()
+
+FAMILIES = ("full", "tied", "diag", "spherical")
+FACTOR_DIMENSIONS = {"full": 3, "tied": 2, "diag": 2, "spherical": 1}
+#: Compilations shorter than this are not worth a message (seconds).
+ANNOUNCE_AFTER = 1.0
+
+
+def compiled(name: str, family: str, dtype: np.dtype[Any]) -> Callable[..., Any]:
+    """Return the machine code of ``passes.<name>`` for a family and the dtype of the rows."""
+    with _lock:  # the cache alone would let two threads compile the same function
+        return _compiled(name, family, str(dtype))
+
+
+@cache
+def _compiled(name: str, family: str, dtype: str) -> Callable[..., Any]:
+    start = time.perf_counter()
+    function = _versioned(getattr(passes, name))
+    signature = _signature(name, family, dtype)
+    timer = threading.Timer(ANNOUNCE_AFTER, _announce, (name, family, dtype))
+    timer.daemon = True
+    timer.start()
+    try:
+        kernel = _njit(function, signature)
+    finally:
+        timer.cancel()
+    logger.debug("%s/%s/%s ready in %.2f s", name, family, dtype, time.perf_counter() - start)
+    return kernel
+
+
+@cache
+def _source_digest() -> str:
+    """Return a digest of this package's source: Numba looks at one file to date its cache."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+
+
+def _versioned(function: Any) -> Any:
+    """Return ``function`` under a name that changes whenever anything it calls may have."""
+    copy = FunctionType(function.__code__, function.__globals__)
+    copy.__qualname__ = f"{function.__name__}_{_source_digest()}"
+    return copy
+
+
+def _njit(function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
+    options: dict[str, Any] = {"nogil": True, "fastmath": passes.FLAGS}
+    try:
+        return njit(signature, cache=True, **options)(function)  # type: ignore[no-any-return]
+    except RuntimeError as error:  # neither the installation nor the user's cache is writable
+        logger.warning(
+            "compiled code cannot be cached (%s): each process compiles anew. Set NUMBA_CACHE_DIR "
+            "to a folder that can be written.",
+            error,
+        )
+        return njit(signature, **options)(function)  # type: ignore[no-any-return]
+
+
+def _announce(name: str, family: str, dtype: str) -> None:
+    logger.warning(
+        "compiling the %s kernel for %s covariances and %s rows; this happens once on this "
+        "machine and takes a few seconds",
+        {"expect": "E-step", "describe": "prediction"}[name],
+        family,
+        dtype,
+    )
+
+
+def _signature(name: str, family: str, dtype: str) -> tuple[Any, ...]:
+    """Return the argument types: rows in any memory order, inputs read-only."""
+    rows = types.Array(getattr(types, dtype), 2, "A", readonly=True)
+    dimensions = FACTOR_DIMENSIONS[family]
+    factors = [_input(dimensions) if family == each else types.none for each in FAMILIES]
+    if name == "expect":
+        sums = (_output(1), _output(2), _output(3 if family == "tied" else dimensions))
+        return (rows, _input(1), _input(1), _input(2), _input(2), *factors, _input(1), *sums)
+    described = (_output(1), _output(1, types.int64), _output(2))
+    return (rows, _input(1), _input(2), *factors, _input(1), *described)
+
+
+def _input(dimensions: int) -> Any:
+    return types.Array(types.float64, dimensions, "C", readonly=True)
+
+
+def _output(dimensions: int, dtype: Any = types.float64) -> Any:
+    return types.Array(dtype, dimensions, "C")

@@ -1,0 +1,136 @@
+"""What a covariance structure must know; the rest of mixtura never branches on structure."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixtura._errors import InputError
+from mixtura.model.floor import CovarianceFloor
+
+FloatArray = NDArray[np.float64]
+
+
+class Family(ABC):
+    """A covariance structure as a stateless record.
+
+    ``k`` counts components, ``d`` columns and ``b`` the rows of a block. A *factor* is the
+    linear map W with ``W' W`` the precision, so that the squared Mahalanobis distance of x is
+    ``|W (x - mean)|^2``. Methods that take ``xp`` run on any array-API namespace.
+    """
+
+    name: str
+    #: Scatter of the whole table is all that the second moment needs besides ``first``.
+    uses_total_scatter: bool = False
+
+    @abstractmethod
+    def covariance_shape(self, k: int, d: int) -> tuple[int, ...]:
+        """Return the shape of the covariance parameters."""
+
+    @abstractmethod
+    def n_covariance_parameters(self, k: int, d: int) -> int:
+        """Return the number of free covariance parameters."""
+
+    @abstractmethod
+    def factor(self, covariances: FloatArray, k: int, d: int) -> tuple[FloatArray, FloatArray]:
+        """Return the factor and log-determinant (k,) of each covariance.
+
+        Raises ``InputError`` naming the first component that is not positive definite.
+        """
+
+    @abstractmethod
+    def mahalanobis(self, xp: Any, block: Any, means: Any, factor: Any) -> Any:
+        """Return squared Mahalanobis distances (k, b) of ``block`` (b, d)."""
+
+    @abstractmethod
+    def moments(self, xp: Any, block: Any, means: Any, resp: Any, scatter: bool) -> tuple[Any, Any]:
+        """Return first (k, d) and second moments of ``block`` about ``means``.
+
+        ``resp`` (k, b) are the weighted responsibilities. Where ``scatter`` is false, a family
+        that ``uses_total_scatter`` returns zeros for the second.
+        """
+
+    @abstractmethod
+    def recentred(
+        self, second: FloatArray, zeroth: FloatArray, first: FloatArray, shift: FloatArray
+    ) -> FloatArray:
+        """Return ``second`` about centres moved by ``shift`` (k, d)."""
+
+    def maximised(
+        self, second: FloatArray, zeroth: FloatArray, previous: FloatArray | None
+    ) -> FloatArray:
+        """Return the maximum-likelihood covariances for scatter about the new means.
+
+        Components without support (``zeroth == 0``) keep their ``previous`` covariance.
+        """
+        support = zeroth.reshape(-1, *(1,) * (second.ndim - 1))
+        empty = support <= 0
+        covariances = second / np.where(empty, 1.0, support)
+        return covariances if previous is None else np.where(empty, previous, covariances)
+
+    @abstractmethod
+    def floored(self, covariances: FloatArray, floor: CovarianceFloor) -> FloatArray:
+        """Return the maximum-likelihood covariances under ``covariance >= floor``."""
+
+    @abstractmethod
+    def ridged(self, covariances: FloatArray, amount: float) -> FloatArray:
+        """Return the covariances with ``amount`` added to each diagonal."""
+
+    @abstractmethod
+    def relative_scales(self, covariances: FloatArray, floor: CovarianceFloor) -> FloatArray:
+        """Return (k,) the smallest variance of each component relative to the floor."""
+
+    @abstractmethod
+    def full(self, covariances: FloatArray, k: int, d: int) -> FloatArray:
+        """Return the covariances as matrices (k, d, d)."""
+
+    @abstractmethod
+    def precisions(self, covariances: FloatArray, k: int, d: int) -> tuple[FloatArray, FloatArray]:
+        """Return precisions and their Cholesky factors in scikit-learn's shapes and order."""
+
+    @abstractmethod
+    def from_precisions(self, precisions: FloatArray) -> FloatArray:
+        """Return the covariances that belong to ``precisions`` (same shape)."""
+
+    @abstractmethod
+    def pooled(self, total: FloatArray, k: int) -> FloatArray:
+        """Return covariances that give every component the covariance ``total`` (d, d)."""
+
+    def blended(self, covariances: FloatArray, component: int, total: FloatArray) -> FloatArray:
+        """Return ``covariances`` with that of ``component`` replaced by ``total`` (d, d)."""
+        changed = covariances.copy()
+        changed[component] = self.pooled(total, 1)[0]
+        return changed
+
+
+def cholesky(matrices: FloatArray, what: str = "covariances") -> FloatArray:
+    """Return lower Cholesky factors (k, d, d), or raise naming the first failing component."""
+    try:
+        return np.linalg.cholesky(matrices)
+    except np.linalg.LinAlgError:
+        pass
+    for component, matrix in enumerate(matrices):
+        try:
+            np.linalg.cholesky(matrix)
+        except np.linalg.LinAlgError:
+            break
+    raise InputError(
+        f"{what}[{component}] is not positive definite: the component has collapsed onto a point "
+        "or a plane. Use fewer components, a simpler covariance_type, or a variance floor "
+        "(reg_covar in GaussianMixture, min_variance in m_step and run_em)."
+    )
+
+
+def positive(variances: FloatArray) -> FloatArray:
+    """Return ``variances`` if all are above zero, or raise naming the first that is not."""
+    if (variances > 0).all():
+        return variances
+    component = int(np.argwhere(~(variances > 0))[0][0])
+    raise InputError(
+        f"covariances[{component}] has a variance that is not positive: the component has "
+        "collapsed. Use fewer components or a variance floor (reg_covar in GaussianMixture, "
+        "min_variance in m_step and run_em)."
+    )

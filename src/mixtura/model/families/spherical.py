@@ -1,0 +1,68 @@
+"""Each component has one variance, the same in every direction (docs/guide, equation 8)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mixtura.model.families.base import Family, FloatArray, positive
+from mixtura.model.floor import CovarianceFloor
+
+
+class Spherical(Family):
+    """Variances (k,); mclust calls this structure VII.
+
+    The second moment is the sum over rows of the mean over columns of the squared distances.
+    """
+
+    name = "spherical"
+
+    def covariance_shape(self, k: int, d: int) -> tuple[int, ...]:
+        return (k,)
+
+    def n_covariance_parameters(self, k: int, d: int) -> int:
+        return k
+
+    def factor(self, covariances: FloatArray, k: int, d: int) -> tuple[FloatArray, FloatArray]:
+        variances = positive(covariances)
+        return 1.0 / np.sqrt(variances), d * np.log(variances)
+
+    def mahalanobis(self, xp: Any, block: Any, means: Any, factor: Any) -> Any:
+        whitened = (block[None, :, :] - means[:, None, :]) * factor[:, None, None]
+        return xp.sum(whitened * whitened, axis=-1)
+
+    def moments(self, xp: Any, block: Any, means: Any, resp: Any, scatter: bool) -> tuple[Any, Any]:
+        centred = block[None, :, :] - means[:, None, :]
+        first = (resp[:, None, :] @ centred)[:, 0, :]
+        return first, xp.sum(resp * xp.sum(centred * centred, axis=-1), axis=1) / block.shape[1]
+
+    def recentred(
+        self, second: FloatArray, zeroth: FloatArray, first: FloatArray, shift: FloatArray
+    ) -> FloatArray:
+        moved = ((2.0 * first - zeroth[:, None] * shift) * shift).mean(axis=1)
+        return np.maximum(second - moved, 0.0)
+
+    def floored(self, covariances: FloatArray, floor: CovarianceFloor) -> FloatArray:
+        return np.maximum(covariances, np.diag(floor.matrix).mean())
+
+    def ridged(self, covariances: FloatArray, amount: float) -> FloatArray:
+        return covariances + amount
+
+    def relative_scales(self, covariances: FloatArray, floor: CovarianceFloor) -> FloatArray:
+        if floor.whitener.shape[1] == 0:
+            return np.full(len(covariances), np.inf)
+        return covariances / np.diag(floor.matrix).mean()
+
+    def full(self, covariances: FloatArray, k: int, d: int) -> FloatArray:
+        return covariances[:, None, None] * np.eye(d)
+
+    def precisions(self, covariances: FloatArray, k: int, d: int) -> tuple[FloatArray, FloatArray]:
+        roots = self.factor(covariances, k, d)[0]
+        return roots**2, roots
+
+    def from_precisions(self, precisions: FloatArray) -> FloatArray:
+        return 1.0 / positive(precisions)
+
+    def pooled(self, total: FloatArray, k: int) -> FloatArray:
+        return np.full(k, np.diag(total).mean())

@@ -1,0 +1,265 @@
+"""A Gaussian mixture: weights, means and covariances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mixtura._errors import InputError
+from mixtura.model.density import Density, block_slices, log_joint, log_sum_exp
+from mixtura.model.families import Family, family_named
+from mixtura.model.families.base import FloatArray
+from mixtura.model.sampling import RandomState, draw, generator
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    r"""A Gaussian mixture with known parameters.
+
+    The density of a row is :math:`p(x) = \sum_j w_j N(x; \mu_j, \Sigma_j)` [1]_. A mixture is
+    immutable: fitting returns a new one.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_components,)
+        Non-negative, summing to 1 (checked to 1e-6).
+    means : array-like of shape (n_components, n_features)
+        Component means, in the units of the columns.
+    covariances : array-like
+        In scikit-learn's shapes: ``full`` (n_components, n_features, n_features), ``tied``
+        (n_features, n_features), ``diag`` (n_components, n_features), ``spherical``
+        (n_components,). Positive definite; checked when a density is first asked for.
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        The covariance structure.
+
+    Raises
+    ------
+    InputError
+        If a shape does not fit, a number is not finite, or the weights are not proportions.
+
+    References
+    ----------
+    .. [1] McLachlan, G. & Peel, D. (2000). *Finite Mixture Models*. Wiley.
+       :doi:`10.1002/0471721182`
+
+    Examples
+    --------
+    >>> from mixtura import Mixture
+    >>> mixture = Mixture([0.5, 0.5], [[0.0], [4.0]], [1.0, 1.0], "spherical")
+    >>> mixture.responsibilities([[2.0]])
+    array([[0.5, 0.5]])
+    """
+
+    weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+    covariance_type: str = "full"
+
+    def __init__(
+        self,
+        weights: ArrayLike,
+        means: ArrayLike,
+        covariances: ArrayLike,
+        covariance_type: str = "full",
+    ) -> None:
+        family = family_named(covariance_type)
+        arrays = {
+            "weights": as_finite("weights", weights),
+            "means": as_finite("means", means),
+            "covariances": as_finite("covariances", covariances),
+        }
+        check_shapes(family, **arrays)
+        check_weights(arrays["weights"])
+        for name, array in arrays.items():
+            object.__setattr__(self, name, array)
+        object.__setattr__(self, "covariance_type", covariance_type)
+
+    @property
+    def family(self) -> Family:
+        """The covariance structure as a record."""
+        return family_named(self.covariance_type)
+
+    @property
+    def n_components(self) -> int:
+        """Number of components."""
+        return self.means.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns."""
+        return self.means.shape[1]
+
+    @cached_property
+    def density(self) -> Density:
+        """Factorised covariances and log-normalisers, computed once."""
+        return Density.of(self.family, self.weights, self.means, self.covariances)
+
+    def log_prob(self, X: ArrayLike) -> FloatArray:
+        """Return the log-density of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Log-densities in nats.
+        """
+        X = self._rows(X)
+        log_prob = np.empty(len(X))
+        for part, joint in self._blocks(X):
+            log_prob[part] = log_sum_exp(np, joint)[0]
+        return log_prob
+
+    def responsibilities(self, X: ArrayLike) -> FloatArray:
+        """Return the posterior probability of each component for each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components)
+            Each row sums to 1.
+        """
+        X = self._rows(X)
+        resp = np.empty((len(X), self.n_components))
+        for part, joint in self._blocks(X):
+            resp[part] = log_sum_exp(np, joint)[1].T
+        return resp
+
+    def sample(
+        self, n: int = 1, random_state: RandomState = None
+    ) -> tuple[FloatArray, NDArray[np.intp]]:
+        """Draw rows from the mixture.
+
+        Parameters
+        ----------
+        n : int, default=1
+            Number of rows, at least 0.
+        random_state : None, int, Generator or RandomState, default=None
+            Source of randomness; the same int gives the same rows.
+
+        Returns
+        -------
+        X : ndarray of shape (n, n_features)
+            The rows, grouped by component.
+        labels : ndarray of shape (n,)
+            The component each row was drawn from.
+
+        Raises
+        ------
+        InputError
+            If ``n`` is not a whole number of at least 0.
+        """
+        if not isinstance(n, int | np.integer) or n < 0:
+            raise InputError(f"n={n!r} must be a whole number of at least 0.")
+        return draw(
+            self.family, self.weights, self.means, self.covariances, n, generator(random_state)
+        )
+
+    def n_parameters(self) -> int:
+        """Return the number of free parameters."""
+        k, d = self.means.shape
+        return k * d + k - 1 + self.family.n_covariance_parameters(k, d)
+
+    def bic(self, X: ArrayLike) -> float:
+        """Return the Bayesian information criterion; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        float
+            ``n_parameters * log(n_samples) - 2 * log-likelihood`` [1]_.
+
+        References
+        ----------
+        .. [1] Schwarz, G. (1978). Estimating the dimension of a model. *Annals of
+           Statistics* 6(2). :doi:`10.1214/aos/1176344136`
+        """
+        log_prob = self.log_prob(X)
+        return float(self.n_parameters() * np.log(len(log_prob)) - 2.0 * log_prob.sum())
+
+    def aic(self, X: ArrayLike) -> float:
+        """Return Akaike's information criterion; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        float
+            ``2 * n_parameters - 2 * log-likelihood`` [1]_.
+
+        References
+        ----------
+        .. [1] Akaike, H. (1974). A new look at the statistical model identification.
+           *IEEE Trans. Automatic Control* 19(6). :doi:`10.1109/TAC.1974.1100705`
+        """
+        return float(2.0 * (self.n_parameters() - self.log_prob(X).sum()))
+
+    def _rows(self, X: ArrayLike) -> FloatArray:
+        rows = as_finite("X", X)
+        if rows.ndim != 2 or rows.shape[1] != self.n_features:
+            raise InputError(
+                f"X has shape {rows.shape}; this mixture needs (n_samples, {self.n_features})."
+            )
+        return rows
+
+    def _blocks(self, X: FloatArray) -> Any:
+        density = self.density
+        arrays = (density.means, density.factor, density.offsets)
+        for part in block_slices(len(X), self.n_components, self.n_features):
+            yield part, log_joint(np, density, X[part], arrays)
+
+
+def as_finite(name: str, values: ArrayLike) -> FloatArray:
+    """Return ``values`` as a float64 array, or raise naming the first entry that is not finite."""
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be an array of numbers: {error}") from None
+    if not np.isfinite(array).all():
+        where = np.argwhere(~np.isfinite(array))[0].tolist()
+        raise InputError(f"{name}{where} is {array[tuple(where)]}; every entry must be finite.")
+    return array
+
+
+def check_shapes(
+    family: Family, weights: FloatArray, means: FloatArray, covariances: FloatArray
+) -> None:
+    """Raise unless weights, means and covariances belong together."""
+    if means.ndim != 2 or 0 in means.shape:
+        raise InputError(f"means has shape {means.shape}; it must be (n_components, n_features).")
+    k, d = means.shape
+    if weights.shape != (k,):
+        raise InputError(f"weights has shape {weights.shape}; {k} means need ({k},).")
+    expected = family.covariance_shape(k, d)
+    if covariances.shape != expected:
+        raise InputError(
+            f"covariances has shape {covariances.shape}; covariance_type={family.name!r} with "
+            f"{k} components and {d} features needs {expected}."
+        )
+
+
+def check_weights(weights: FloatArray) -> None:
+    """Raise unless the weights are proportions."""
+    if (weights < 0).any():
+        component = int(np.argmin(weights))
+        raise InputError(f"weights[{component}] is {weights[component]}; none may be negative.")
+    if abs(weights.sum() - 1.0) > 1e-6:
+        raise InputError(f"weights sum to {weights.sum()}; they must sum to 1.")
