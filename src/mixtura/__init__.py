@@ -1,1 +1,34 @@
-"""x"""
+"""Gaussian mixtures, fitted exactly and fast."""
+
+from mixtura._errors import (
+    InputError,
+    MissingDependencyError,
+    MixturaError,
+    ModelFileError,
+    TableError,
+)
+from mixtura._version import __version__
+from mixtura.algorithms.em import FitResult, Step
+from mixtura.algorithms.stopping import Status
+from mixtura.estimators.functional import e_step, m_step, run_em
+from mixtura.estimators.gaussian_mixture import GaussianMixture
+from mixtura.estimators.model_file import load
+from mixtura.model import Mixture
+
+__all__ = [
+    "FitResult",
+    "GaussianMixture",
+    "InputError",
+    "MissingDependencyError",
+    "Mixture",
+    "MixturaError",
+    "ModelFileError",
+    "Status",
+    "Step",
+    "TableError",
+    "__version__",
+    "e_step",
+    "load",
+    "m_step",
+    "run_em",
+]

@@ -8,7 +8,7 @@ import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
-from mixtura.model import Mixture, Statistics
+from mixtura.model import Family, Mixture, Statistics
 from mixtura.model.density import block_slices, log_joint, log_sum_exp
 from mixtura.model.families.base import FloatArray
 
@@ -33,6 +33,25 @@ def expect(
         moments = (_host(xp.sum(resp, axis=1)), _host(first), _host(second))
         loglik = float(xp.sum(density))
         statistics += Statistics(mixture.family, loglik, weight, *moments, mixture.means)
+    return statistics
+
+
+def moments(rows: Any, resp: Any, sample_weight: Any, centre: FloatArray, family: Family) -> Statistics:
+    """Return the statistics of rows (n, d) under given responsibilities (n, k), about ``centre``.
+
+    There is no mixture yet, so the log-likelihood is NaN.
+    """
+    xp, (k, d) = array_namespace(rows), centre.shape
+    statistics = Statistics.zeros(family, centre)
+    for part in block_slices(rows.shape[0], k, d):
+        block = xp.astype(rows[part, :], xp.float64, copy=False)
+        weighted = xp.matrix_transpose(resp[part, :])
+        weight = float(block.shape[0])
+        if sample_weight is not None:
+            weighted, weight = weighted * sample_weight[part], float(xp.sum(sample_weight[part]))
+        first, second = family.moments(xp, block, centre, weighted, True)
+        sums = (_host(xp.sum(weighted, axis=1)), _host(first), _host(second))
+        statistics += Statistics(family, np.nan, weight, *sums, centre)
     return statistics
 
 

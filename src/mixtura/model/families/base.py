@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mixtura._errors import InputError
 from mixtura.model.floor import CovarianceFloor
 
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[np.floating[Any]]
 
 
 class Family(ABC):

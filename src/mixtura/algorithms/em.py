@@ -1,0 +1,281 @@
+"""Expectation-maximisation on any source of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from mixtura.algorithms.loop import Run, iterate
+from mixtura.algorithms.source import Source
+from mixtura.algorithms.stopping import Status, StoppingRule, remaining
+from mixtura.kernels import Kernels
+from mixtura.model import CovarianceFloor, Family, Mixture, Statistics, family_named, maximise
+from mixtura.model.families.base import FloatArray
+from mixtura.model.families.tied import Tied
+
+#: A component with less than this part of the total weight is empty.
+EMPTY = 1e-8
+#: Weights tried for a re-seeded component, relative to an equal share.
+RESEED_SHARES = (0.5, 0.05, 0.005)
+#: Rows whose mean stands for the table's before the first pass.
+PILOT_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a callback sees after each EM iteration.
+
+    Attributes
+    ----------
+    restart : int
+        Number of the restart, from 0.
+    iteration : int
+        Number of the EM update, from 1.
+    log_likelihood : float
+        Total over the rows, in nats, of ``mixture``.
+    gain : float
+        Rise of the log-likelihood in this iteration, in nats.
+    remaining : float
+        Aitken's estimate of the rise still to come, in nats per unit of weight; infinite while
+        there is none.
+    mixture : Mixture
+        The parameters after this update.
+    """
+
+    restart: int
+    iteration: int
+    log_likelihood: float
+    gain: float
+    remaining: float
+    mixture: Mixture
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """The outcome of a run of EM.
+
+    Attributes
+    ----------
+    mixture : Mixture
+        The parameters after the last update.
+    status : Status
+        Why the run ended; ``status.value`` is a sentence.
+    log_likelihoods : ndarray (n_iter + 1,)
+        Total log-likelihood in nats of the start and after each update.
+    seconds : ndarray (n_iter + 1,)
+        Seconds since the start.
+    snapshots : tuple of Mixture
+        The start and every later mixture, if they were recorded.
+    responsibilities : ndarray (n, k) or None
+        Of the rows under ``mixture``, where they were asked for.
+    """
+
+    mixture: Mixture
+    status: Status
+    log_likelihoods: FloatArray
+    seconds: FloatArray
+    snapshots: tuple[Mixture, ...] = ()
+    responsibilities: FloatArray | None = None
+
+    @property
+    def n_iter(self) -> int:
+        """Number of EM updates."""
+        return len(self.log_likelihoods) - 1
+
+    @property
+    def converged(self) -> bool:
+        """Whether the stopping rule was reached."""
+        return self.status is Status.CONVERGED
+
+
+def total_statistics(source: Source, kernels: Kernels, family: Family) -> Statistics:
+    """Return the whole table's statistics as those of one component, about its own mean."""
+    rows, weights = source.sample_rows(PILOT_ROWS, np.random.default_rng(0))
+    centre = np.average(rows, axis=0, weights=weights)
+    matrices = family.name in ("full", "tied")
+    shape = family_named("full" if matrices else "diag")
+    unit = shape.pooled(np.eye(source.n_features), 1)
+    pilot = Mixture(np.ones(1), centre[None], unit, shape.name)
+    total = source.map_reduce(partial(_expect_block, kernels, pilot, True))
+    return total.recentred(total.centre + total.first / total.weight)
+
+
+def covariance_of(total: Statistics) -> FloatArray:
+    """Return the covariance matrix (d, d) of the whole table."""
+    covariances = total.family.maximised(total.second, total.zeroth, None)
+    return total.family.full(covariances, *total.centre.shape)[0]
+
+
+@dataclass(frozen=True, eq=False)
+class EM:
+    """The E-step and the M-step for one source, family and regularisation.
+
+    Attributes
+    ----------
+    source : Source
+        The rows.
+    kernels : Kernels
+        The code that runs the E-step.
+    family : Family
+        The covariance structure.
+    total : Statistics or None
+        The whole table's statistics; without them the tied family sums its scatter anew.
+    floor : CovarianceFloor or None
+        Lower bound of the covariances.
+    ridge : float
+        Added to the diagonals of the covariances; not an M-step of the likelihood.
+    min_support : float
+        Components with a smaller summed responsibility keep their mean.
+    reseed : bool
+        Give components without support a new place; needs ``total``.
+    """
+
+    source: Source
+    kernels: Kernels
+    family: Family
+    total: Statistics | None = None
+    floor: CovarianceFloor | None = None
+    ridge: float = 0.0
+    min_support: float = 0.0
+    reseed: bool = False
+
+    def expect(self, mixture: Mixture) -> Statistics:
+        """Return the statistics of all rows (E-step)."""
+        if self.total is None or not isinstance(self.family, Tied):
+            return self._pass(mixture, True)
+        statistics = self._pass(mixture, False)
+        second, trusted = self.family.within_total(
+            self.total.second[0],
+            statistics.zeroth,
+            statistics.first,
+            mixture.means - self.total.centre[0],
+        )
+        return replace(statistics, second=second) if trusted else self._pass(mixture, True)
+
+    def _pass(self, mixture: Mixture, scatter: bool) -> Statistics:
+        return self.source.map_reduce(partial(_expect_block, self.kernels, mixture, scatter))
+
+    def maximise(self, statistics: Statistics, previous: Mixture | None) -> Mixture:
+        """Return the mixture of maximum likelihood given the statistics (M-step)."""
+        return maximise(
+            statistics,
+            floor=self.floor,
+            ridge=self.ridge,
+            min_support=self.min_support,
+            previous=previous,
+        )
+
+    def step(self, state: tuple[Mixture, Statistics]) -> tuple[tuple[Mixture, Statistics], float]:
+        """Return the state after one EM update, and its log-likelihood."""
+        mixture = self.maximise(state[1], state[0])
+        statistics = self.expect(mixture)
+        if self.reseed and statistics.zeroth.min() < EMPTY * statistics.weight:
+            mixture, statistics = self.reseeded(mixture, statistics)
+        return (mixture, statistics), statistics.loglik
+
+    def reseeded(self, mixture: Mixture, statistics: Statistics) -> tuple[Mixture, Statistics]:
+        """Move the emptiest component to the row of lowest density, if the likelihood rises.
+
+        Some weight is small enough for it to rise wherever the new component beats the mixture
+        on average (docs/guide, equation 11).
+        """
+        assert self.total is not None
+        component = int(np.argmin(statistics.zeroth))
+        worst = self.source.map_reduce(partial(_worst_block, self.kernels, mixture))
+        means = mixture.means.copy()
+        means[component] = worst.row
+        covariances = self.family.blended(
+            mixture.covariances, component, covariance_of(self.total)
+        )
+        others = np.delete(mixture.weights, component).sum()
+        for share in RESEED_SHARES:
+            weight = share / mixture.n_components
+            weights = mixture.weights * ((1.0 - weight) / others)
+            weights[component] = weight
+            moved = Mixture(weights, means, covariances, mixture.covariance_type)
+            candidate = self.expect(moved)
+            if candidate.loglik > statistics.loglik:
+                return moved, candidate
+        return mixture, statistics
+
+    def feasible(self, mixture: Mixture) -> Mixture:
+        """Return the mixture with covariances lifted to the floor, where they are below it."""
+        if self.floor is None:
+            return mixture
+        covariances = self.family.floored(mixture.covariances, self.floor)
+        if covariances is mixture.covariances:
+            return mixture
+        return Mixture(mixture.weights, mixture.means, covariances, mixture.covariance_type)
+
+    def run(
+        self,
+        start: Mixture,
+        rule: StoppingRule,
+        max_iter: int,
+        *,
+        record: bool = False,
+        callback: Callable[[Step], Any] | None = None,
+        restart: int = 0,
+    ) -> FitResult:
+        """Iterate from ``start`` until the rule is reached (docs/guide, equations 4 and 5)."""
+        start = self.feasible(start)
+        snapshots = [start] if record else []
+
+        def on_step(state: tuple[Mixture, Statistics], values: list[float]) -> bool:
+            if record:
+                snapshots.append(state[0])
+            if callback is None:
+                return False
+            to_come = remaining(values) / rule.weight
+            gain = values[-1] - values[-2]
+            step = Step(restart, len(values) - 1, values[-1], gain, to_come, state[0])
+            return callback(step) is True
+
+        statistics = self.expect(start)
+        outcome: Run[tuple[Mixture, Statistics]] = iterate(
+            self.step,
+            (start, statistics),
+            statistics.loglik,
+            rule,
+            max_iter,
+            monotone=self.ridge == 0.0,
+            on_step=on_step,
+        )
+        return FitResult(
+            outcome.state[0],
+            outcome.status,
+            np.array(outcome.values),
+            np.array(outcome.seconds),
+            tuple(snapshots),
+        )
+
+
+def _expect_block(
+    kernels: Kernels, mixture: Mixture, scatter: bool, rows: Any, weights: FloatArray | None
+) -> Statistics:
+    return kernels.expect(rows, weights, mixture, scatter)
+
+
+@dataclass(frozen=True, eq=False)
+class _Worst:
+    """The row of lowest log-density among those with weight; ``+`` keeps the lower, or the first."""
+
+    log_prob: float
+    row: FloatArray
+
+    def __add__(self, other: _Worst) -> _Worst:
+        return other if other.log_prob < self.log_prob else self
+
+
+def _worst_block(
+    kernels: Kernels, mixture: Mixture, rows: Any, weights: FloatArray | None
+) -> _Worst:
+    log_prob = kernels.log_prob(rows, mixture)
+    if weights is not None:
+        log_prob = np.where(weights > 0, log_prob, np.inf)
+    index = int(np.argmin(log_prob))
+    return _Worst(float(log_prob[index]), np.asarray(rows[index, :], dtype=np.float64))

@@ -1,0 +1,76 @@
+"""The only iteration loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from mixtura.algorithms.stopping import ROUNDING, Status, StoppingRule
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Run(Generic[S]):
+    """What a loop leaves behind.
+
+    Attributes
+    ----------
+    state : S
+        The last state that was accepted.
+    values : tuple of float
+        The objective of the start and after each accepted step.
+    seconds : tuple of float
+        Time since the start at each of ``values``.
+    status : Status
+        Why it stopped.
+    """
+
+    state: S
+    values: tuple[float, ...]
+    seconds: tuple[float, ...]
+    status: Status
+
+
+def iterate(
+    step: Callable[[S], tuple[S, float]],
+    state: S,
+    value: float,
+    rule: StoppingRule,
+    max_iter: int,
+    *,
+    monotone: bool = True,
+    on_step: Callable[[S, list[float]], bool] | None = None,
+) -> Run[S]:
+    """Take steps that raise an objective until the rule is reached.
+
+    Where steps are ``monotone`` in exact arithmetic, one that loses to rounding ends the run and
+    is not taken. ``on_step`` sees every accepted state with the trace so far; true stops.
+    """
+    start = time.perf_counter()
+    values, seconds = [value], [0.0]
+    status = Status.MAX_ITER
+    for _ in range(max_iter):
+        new, value = step(state)
+        if monotone and value < values[-1]:
+            status = settled(values[-1], value, rule.weight)
+            break
+        state = new
+        values.append(value)
+        seconds.append(time.perf_counter() - start)
+        stopped = on_step is not None and on_step(state, values)
+        if rule.reached(values):
+            status = Status.CONVERGED
+            break
+        if stopped:
+            status = Status.CALLBACK
+            break
+    return Run(state, tuple(values), tuple(seconds), status)
+
+
+def settled(old: float, new: float, weight: float) -> Status:
+    """Return why a step that cannot lose in exact arithmetic has lost."""
+    lost = old - new > 2.0**26 * ROUNDING * max(abs(old), weight)
+    return Status.PRECISION if lost else Status.CONVERGED

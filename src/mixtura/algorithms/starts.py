@@ -1,0 +1,126 @@
+"""Where EM starts: k-means, seeds, random responsibilities, or what the user brings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mixtura._errors import InputError
+from mixtura.algorithms.em import EM, covariance_of
+from mixtura.algorithms.kmeans import assigned, kmeans, plus_plus
+from mixtura.kernels import array_api
+from mixtura.model import Family, Mixture, Statistics
+from mixtura.model.families.base import FloatArray
+
+METHODS = ("kmeans", "k-means++", "random", "random_from_data")
+#: Rows that a start looks at, at least, and per free parameter of a component.
+SAMPLE_ROWS = 20_000
+ROWS_PER_PARAMETER = 10
+KMEANS_RUNS = 3
+
+
+def start_by(method: str, em: EM, k: int, rng: np.random.Generator) -> Mixture:
+    """Return a mixture of ``k`` components to start EM from, by the method of that name."""
+    if method not in METHODS:
+        raise InputError(f"init_params={method!r} is not one of {', '.join(METHODS)}.")
+    d = em.source.n_features
+    parameters = d + em.family.n_covariance_parameters(1, d)
+    rows, weights = em.source.sample_rows(
+        max(SAMPLE_ROWS, ROWS_PER_PARAMETER * k * parameters), rng
+    )
+    if weights is None:
+        weights = np.ones(len(rows))
+    resp = RESPONSIBILITIES[method](standardised(rows, em), weights, k, rng)
+    return from_responsibilities(em, rows, resp, weights)
+
+
+def standardised(rows: FloatArray, em: EM) -> FloatArray:
+    """Return rows about the table's mean in units that the family does not change with.
+
+    Spherical covariances are bound to the units of the columns, so there all columns share one.
+    """
+    assert em.total is not None
+    variances = np.diagonal(em.total.second[0]) if em.total.second.ndim == 3 else em.total.second[0]
+    variances = variances / em.total.weight
+    if em.family.name == "spherical":
+        variances = np.full_like(variances, variances.mean())
+    scale = np.sqrt(np.where(variances > 0, variances, 1.0))
+    return (rows - em.total.centre[0]) / scale
+
+
+def _by_kmeans(
+    rows: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator
+) -> FloatArray:
+    return one_hot(kmeans(rows, weights, k, rng, KMEANS_RUNS).labels, k)
+
+
+def _by_plus_plus(
+    rows: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator
+) -> FloatArray:
+    return _nearest(rows, weights, plus_plus(rows, weights, k, rng))
+
+
+def _by_random_rows(
+    rows: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator
+) -> FloatArray:
+    picked = rng.choice(np.flatnonzero(weights > 0), k, replace=k > np.sum(weights > 0))
+    return _nearest(rows, weights, picked)
+
+
+def _nearest(rows: FloatArray, weights: FloatArray, seeds: Any) -> FloatArray:
+    squares = np.einsum("ij,ij->i", rows, rows)
+    return one_hot(assigned(rows, weights, rows[seeds], squares).labels, len(seeds))
+
+
+def _at_random(
+    rows: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator
+) -> FloatArray:
+    return rng.dirichlet(np.ones(k), size=len(rows))
+
+
+RESPONSIBILITIES: dict[
+    str, Callable[[FloatArray, FloatArray, int, np.random.Generator], FloatArray]
+] = {
+    "kmeans": _by_kmeans,
+    "k-means++": _by_plus_plus,
+    "random": _at_random,
+    "random_from_data": _by_random_rows,
+}
+
+
+def one_hot(labels: Any, k: int) -> FloatArray:
+    """Return responsibilities (n, k) of 0 and 1."""
+    return np.eye(k)[labels]
+
+
+def from_responsibilities(
+    em: EM, rows: FloatArray, resp: FloatArray, weights: FloatArray | None
+) -> Mixture:
+    """Return the M-step's mixture for given responsibilities (n, k).
+
+    Components without rows get the table's own covariance about rows spread over its order, so
+    that no two of them are alike.
+    """
+    statistics = statistics_of(rows, resp, weights, em.family)
+    return em.maximise(statistics, fallback(em, rows, resp.shape[1]))
+
+
+def statistics_of(
+    rows: FloatArray, resp: FloatArray, weights: FloatArray | None, family: Family
+) -> Statistics:
+    """Return the statistics of rows under given responsibilities, about the components' means."""
+    weighted = resp if weights is None else resp * weights[:, None]
+    zeroth = weighted.sum(axis=0)
+    origin = rows[0]  # far from the origin, rows about one of them keep their digits
+    shift = (weighted.T @ (rows - origin)) / np.where(zeroth > 0, zeroth, 1.0)[:, None]
+    return array_api.moments(rows, resp, weights, origin + shift, family)
+
+
+def fallback(em: EM, rows: FloatArray, k: int) -> Mixture:
+    """Return a mixture of the table's covariance around k rows spread over the sample."""
+    assert em.total is not None
+    spread = rows[np.linspace(0, len(rows) - 1, k).astype(int)]
+    covariances = em.family.pooled(covariance_of(em.total), k)
+    return em.feasible(Mixture(np.full(k, 1.0 / k), spread, covariances, em.family.name))

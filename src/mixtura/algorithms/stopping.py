@@ -1,0 +1,102 @@
+"""When to stop: rules on the trace of an objective that rises (docs/guide, equation 10)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from mixtura._errors import InputError
+
+#: Gains below this fraction of the objective are rounding.
+ROUNDING = 2.0**-50
+#: The default rule aims this much closer than it promises: the estimate is one of the first order.
+SAFETY = 0.5
+
+
+class Status(Enum):
+    """How a run ended, as a sentence for people."""
+
+    CONVERGED = "Converged: the log-likelihood has stopped rising by more than the tolerance."
+    MAX_ITER = (
+        "Stopped at max_iter before the log-likelihood settled. Raise max_iter, or raise tol if "
+        "this is close enough."
+    )
+    CALLBACK = "Stopped by the callback."
+    PRECISION = (
+        "Stopped where rounding outweighs the gains: a component is nearly singular. The best "
+        "parameters are kept. Use fewer components, a simpler covariance_type or a larger "
+        "reg_covar."
+    )
+
+
+class Stopping(str, Enum):
+    """What ``tol`` is compared with."""
+
+    RELATIVE = "relative"
+    MEAN = "mean"
+    TOTAL = "total"
+    REMAINING = "remaining"
+
+
+@dataclass(frozen=True)
+class StoppingRule:
+    """Decides from the trace whether to stop.
+
+    Attributes
+    ----------
+    kind : Stopping
+        ``relative``: the gain is at most ``tol * |new|``; ``mean``: the gain per unit of weight
+        is below ``tol``; ``total``: the gain is below ``tol``; ``remaining``: the estimated gain
+        still to come, per unit of weight, is below ``tol``.
+    tol : float
+        At least 0.
+    weight : float
+        Sum of the row weights.
+    """
+
+    kind: Stopping
+    tol: float
+    weight: float = 1.0
+
+    @classmethod
+    def named(cls, kind: str, tol: float, weight: float) -> StoppingRule:
+        """Return a rule from what a user gave, or raise naming the parameter."""
+        if kind not in {each.value for each in Stopping}:
+            names = ", ".join(each.value for each in Stopping)
+            raise InputError(f"stopping={kind!r} is not one of {names}.")
+        if not (isinstance(tol, int | float) and tol >= 0):
+            raise InputError(f"tol={tol!r} must be a number of at least 0.")
+        return cls(Stopping(kind), float(tol), weight)
+
+    def reached(self, trace: Sequence[float]) -> bool:
+        """Return whether the last value of the trace is good enough."""
+        if len(trace) < 2:
+            return False
+        gain = trace[-1] - trace[-2]
+        if self.kind is Stopping.RELATIVE:
+            return gain <= self.tol * abs(trace[-1])
+        if self.kind is Stopping.MEAN:
+            return abs(gain) < self.tol * self.weight
+        if self.kind is Stopping.TOTAL:
+            return gain < self.tol
+        if abs(gain) <= ROUNDING * max(abs(trace[-1]), self.weight):
+            return True
+        goal = SAFETY * self.tol * self.weight
+        return remaining(trace) < goal and remaining(trace[:-1]) < 2.0 * goal
+
+
+def remaining(trace: Sequence[float]) -> float:
+    """Return Aitken's estimate of the gain still to come; infinite where gains are not shrinking.
+
+    The larger of the last two ratios of successive gains is used, so that one lucky step does
+    not end a run.
+    """
+    if len(trace) < 4:
+        return math.inf
+    last, before, first = (trace[-i] - trace[-i - 1] for i in (1, 2, 3))
+    if min(last, before, first) <= 0:
+        return math.inf
+    ratio = max(last / before, before / first)
+    return last * ratio / (1.0 - ratio) if ratio < 1.0 else math.inf

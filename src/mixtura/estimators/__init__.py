@@ -1,0 +1,1 @@
+"""The scikit-learn facade and the functional one: validate, choose, run, publish."""

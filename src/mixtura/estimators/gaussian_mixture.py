@@ -1,0 +1,523 @@
+"""The scikit-learn estimator for Gaussian mixtures."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from mixtura.algorithms.em import EM, Step
+from mixtura.algorithms.restarts import Selection
+from mixtura.algorithms.starts import METHODS
+from mixtura.estimators import fitting, model_file
+from mixtura.estimators.functional import source_for
+from mixtura.estimators.validation import validated_rows, validated_weights
+from mixtura.kernels import ENGINES
+from mixtura.model import FAMILIES, Mixture
+from mixtura.model.families.base import FloatArray
+
+
+class GaussianMixture(DensityMixin, BaseEstimator):
+    r"""Gaussian mixture fitted by expectation-maximisation; scikit-learn's interface.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        Number of components, at least 1.
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        Each component has its own covariance matrix, all share one, each has its own variances,
+        or each has a single variance.
+    tol : 'auto' or float, default='auto'
+        ``'auto'`` stops once Aitken's estimate of the gain still to come is below 1e-4 nats per
+        row [2]_. A number means what it means in scikit-learn: stop once one iteration gains
+        less than this per row.
+    reg_covar : 'auto' or float, default='auto'
+        ``'auto'`` bounds every covariance from below by 1e-8 times the covariance of the whole
+        table, whatever its units, and keeps EM monotone. A number is added to the diagonals, as
+        in scikit-learn, in squared units of the columns; the log-likelihood may then dip by
+        about as much as the number weighs.
+    max_iter : int, default=1000
+        Largest number of EM updates per start.
+    n_init : int, default=1
+        Number of starts; the best log-likelihood without a collapsed component wins. Starts
+        that are given outright (labels, a mixture, parameters) are run once.
+    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, array, Mixture or \
+            callable, default='kmeans'
+        How to start. An array holds labels (n_samples,) or responsibilities (n_samples,
+        n_components). A callable gets ``(X, n_components, random_state)`` and returns any of
+        these.
+    weights_init : array-like of shape (n_components,), optional
+        Starting weights, in place of those that ``init_params`` leads to.
+    means_init : array-like of shape (n_components, n_features), optional
+        Starting means.
+    precisions_init : array-like, optional
+        Starting precisions (inverse covariances), in the shape of ``precisions_``.
+    random_state : int, RandomState or None, default=None
+        Seed of the starts and of ``sample``.
+    warm_start : bool, default=False
+        Start from the last solution, if there is one of the same shape.
+    verbose : int, default=0
+        Log every ``verbose_interval`` iterations (1), with gain and time (2).
+    verbose_interval : int, default=10
+        Iterations between messages.
+    engine : {'auto', 'numpy', 'numba'}, default='auto'
+        Code that runs the passes over the rows; ``'auto'`` goes by the amount of work.
+    n_jobs : int, optional
+        Number of threads; None for every core this process may use. The results do not depend
+        on it.
+    callback : callable, optional
+        Called with a ``Step`` after each EM update; returning true stops that start.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_components,)
+        Mixture weights.
+    means_ : ndarray of shape (n_components, n_features)
+        Component means.
+    covariances_ : ndarray
+        Covariances in the shape of ``covariance_type``: (n_components, n_features, n_features),
+        (n_features, n_features), (n_components, n_features) or (n_components,).
+    precisions_ : ndarray
+        Inverse covariances, same shape.
+    precisions_cholesky_ : ndarray
+        Cholesky factors of the precisions, same shape.
+    converged_ : bool
+        Whether the best start reached the stopping rule.
+    status_ : Status
+        Why the best start stopped; ``status_.value`` is a sentence.
+    n_iter_ : int
+        EM updates of the best start.
+    lower_bound_ : float
+        Log-likelihood per row of the fitted parameters, in nats.
+    lower_bounds_ : list of float
+        Log-likelihood per row after each update of the best start.
+    restarts_ : ndarray of shape (n_starts,)
+        Final log-likelihood per row of every start.
+    n_best_restarts_ : int
+        How many starts reached the best of these, within 2e-4.
+    collapsed_ : ndarray of bool of shape (n_components,)
+        Components that are flat in a direction in which the table is not.
+    n_features_in_ : int
+        Number of columns seen in ``fit``.
+    feature_names_in_ : ndarray of str
+        Their names, where the table has them.
+
+    Notes
+    -----
+    Maximises :math:`\sum_i v_i \log \sum_j w_j N(x_i; \mu_j, \Sigma_j)` for row weights
+    :math:`v_i` by EM [1]_. Nothing of size n_samples x n_components is stored.
+
+    References
+    ----------
+    .. [1] Dempster, A., Laird, N. & Rubin, D. (1977). Maximum likelihood from incomplete data
+       via the EM algorithm. *JRSS B* 39(1). :doi:`10.1111/j.2517-6161.1977.tb01600.x`
+    .. [2] Boehning, D. et al. (1994). The distribution of the likelihood ratio for mixtures of
+       densities from the one-parameter exponential family. *Ann. Inst. Stat. Math.* 46.
+       :doi:`10.1007/BF01720593`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura import GaussianMixture
+    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> gm = GaussianMixture(n_components=2, covariance_type="tied", random_state=0).fit(X)
+    >>> sorted(gm.means_[:, 0].round(6).tolist())
+    [1.0, 10.0]
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "covariance_type": [StrOptions(set(FAMILIES))],
+        "tol": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
+        "reg_covar": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "init_params": [StrOptions(set(METHODS)), "array-like", Mixture, callable],
+        "weights_init": ["array-like", None],
+        "means_init": ["array-like", None],
+        "precisions_init": ["array-like", None],
+        "random_state": ["random_state"],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+        "engine": [StrOptions(set(ENGINES))],
+        "n_jobs": [Integral, None],
+        "callback": [callable, None],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: str | float = "auto",
+        reg_covar: str | float = "auto",
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: Any = "kmeans",
+        weights_init: ArrayLike | None = None,
+        means_init: ArrayLike | None = None,
+        precisions_init: ArrayLike | None = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        engine: str = "auto",
+        n_jobs: int | None = None,
+        callback: Callable[[Step], Any] | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.engine = engine
+        self.n_jobs = n_jobs
+        self.callback = callback
+
+    def fit(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> GaussianMixture:
+        """Fit the mixture to the rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; float32 is kept, everything else becomes float64.
+        y : Ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative row weights; a weight of 2 counts as the row twice, 0 as its absence.
+
+        Returns
+        -------
+        GaussianMixture
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the table, the weights or a parameter cannot be used; the message names which.
+        """
+        self._fit(X, sample_weight)
+        return self
+
+    def fit_predict(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> NDArray[np.int64]:
+        """Fit the mixture and return the most probable component of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : Ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative row weights.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Component numbers, equal to those of ``fit(X).predict(X)``.
+        """
+        return self._labels(self._fit(X, sample_weight))
+
+    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Any:
+        self._validate_params()
+        rows = validated_rows(self, X, fitting=True)
+        weights = validated_weights(sample_weight, rows)
+        em = fitting.problem(self, rows, weights)
+        self._publish(em, fitting.run(self, em, rows))
+        return rows
+
+    def _publish(self, em: EM, selection: Selection) -> None:
+        """Store the outcome, and warn where it is not what the user asked for."""
+        result, weight = selection.result, em.source.weight
+        self._set_mixture(result.mixture)
+        self.converged_ = result.converged
+        self.status_ = result.status
+        self.n_iter_ = result.n_iter
+        self.lower_bounds_ = (result.log_likelihoods[1:] / weight).tolist()
+        self.lower_bound_ = float(result.log_likelihoods[-1] / weight)
+        self.restarts_ = selection.log_likelihoods / weight
+        self.n_best_restarts_ = selection.n_at_best
+        self.collapsed_ = np.array(selection.collapsed)
+        for message in fitting.complaints(selection):
+            warnings.warn(message, ConvergenceWarning, stacklevel=4)
+
+    def _set_mixture(self, mixture: Mixture) -> None:
+        self.weights_, self.means_ = mixture.weights, mixture.means
+        self.covariances_ = mixture.covariances
+        self.precisions_, self.precisions_cholesky_ = mixture.family.precisions(
+            mixture.covariances, *mixture.means.shape
+        )
+        self._mixture = mixture
+
+    @property
+    def mixture_(self) -> Mixture:
+        """The fitted parameters as a ``Mixture``."""
+        check_is_fitted(self)
+        current = (self.weights_, self.means_, self.covariances_)
+        cached = getattr(self, "_mixture", None)
+        if cached is not None and all(
+            a is b
+            for a, b in zip(
+                current, (cached.weights, cached.means, cached.covariances), strict=True
+            )
+        ):
+            return cached
+        self._mixture = Mixture(*current, self.covariance_type)
+        return self._mixture
+
+    def _map(self, method: str, X: ArrayLike, out: Callable[[int, int], Any]) -> Any:
+        """Return a kernel's result for every row, streamed over blocks."""
+        check_is_fitted(self)
+        return self._mapped(method, validated_rows(self, X, fitting=False), out)
+
+    def _mapped(self, method: str, rows: Any, out: Callable[[int, int], Any]) -> Any:
+        mixture = self.mixture_
+        k = mixture.n_components
+        source, kernels = source_for(
+            rows, None, k, self.covariance_type, self.engine, self.n_jobs
+        )
+        function = getattr(kernels, method)
+        return source.map_rows(lambda block: function(block, mixture), out(len(rows), k))
+
+    def _labels(self, rows: Any) -> NDArray[np.int64]:
+        return self._mapped("labels", rows, lambda n, k: np.empty(n, dtype=np.int64))
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Return the most probable component of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Component numbers.
+        """
+        return self._map("labels", X, lambda n, k: np.empty(n, dtype=np.int64))
+
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
+        """Return the responsibilities: the probability of each component for each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components)
+            Each row sums to 1.
+        """
+        return self._map("responsibilities", X, lambda n, k: np.empty((n, k)))
+
+    def score_samples(self, X: ArrayLike) -> FloatArray:
+        """Return the log-density of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Log-densities in nats.
+        """
+        return self._map("log_prob", X, lambda n, k: np.empty(n))
+
+    def score(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Return the log-likelihood per row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : Ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative row weights.
+
+        Returns
+        -------
+        float
+            Weighted mean of ``score_samples(X)``, in nats.
+        """
+        log_prob = self.score_samples(X)
+        return float(np.average(log_prob, weights=validated_weights(sample_weight, log_prob)))
+
+    def bic(self, X: ArrayLike) -> float:
+        """Return the Bayesian information criterion; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        float
+            ``n_parameters * log(n_samples) - 2 * log-likelihood``.
+        """
+        log_prob = self.score_samples(X)
+        return float(self._n_parameters() * np.log(len(log_prob)) - 2.0 * log_prob.sum())
+
+    def aic(self, X: ArrayLike) -> float:
+        """Return Akaike's information criterion; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        float
+            ``2 * n_parameters - 2 * log-likelihood``.
+        """
+        return float(2.0 * (self._n_parameters() - self.score_samples(X).sum()))
+
+    def _n_parameters(self) -> int:
+        return self.mixture_.n_parameters()
+
+    def sample(
+        self, n_samples: int = 1, random_state: Any = None
+    ) -> tuple[FloatArray, NDArray[np.intp]]:
+        """Draw rows from the fitted mixture.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows, at least 1.
+        random_state : int, RandomState or None, default=None
+            Seed of the draw; None uses the estimator's own ``random_state``, so that an int
+            there gives the same rows every time.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            The rows, grouped by component.
+        y : ndarray of shape (n_samples,)
+            The component each row was drawn from.
+
+        Raises
+        ------
+        InputError
+            If ``n_samples`` is not a whole number of at least 1.
+        """
+        mixture = self.mixture_
+        fitting.check_positive("n_samples", n_samples)
+        seed = self.random_state if random_state is None else random_state
+        return mixture.sample(n_samples, check_random_state(seed))
+
+    @classmethod
+    def from_parameters(
+        cls,
+        weights: ArrayLike,
+        means: ArrayLike,
+        covariances: ArrayLike,
+        covariance_type: str = "full",
+        **params: Any,
+    ) -> GaussianMixture:
+        """Return a fitted estimator with known parameters, to score and sample with.
+
+        Parameters
+        ----------
+        weights : array-like of shape (n_components,)
+            Mixture weights.
+        means : array-like of shape (n_components, n_features)
+            Component means.
+        covariances : array-like
+            Covariances in the shape of ``covariance_type``.
+        covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+            The covariance structure.
+        **params : dict
+            Further parameters of the estimator.
+
+        Returns
+        -------
+        GaussianMixture
+            With ``n_iter_ == 0`` and no log-likelihood.
+        """
+        mixture = Mixture(weights, means, covariances, covariance_type)
+        model = cls(mixture.n_components, covariance_type=covariance_type, **params)
+        fitting.adopt(model, mixture)
+        return model
+
+    @classmethod
+    def from_sklearn(cls, model: Any) -> GaussianMixture:
+        """Return the counterpart of a scikit-learn ``GaussianMixture``, fitted or not.
+
+        Parameters
+        ----------
+        model : sklearn.mixture.GaussianMixture
+            The estimator to take parameters, and the solution if there is one, from.
+
+        Returns
+        -------
+        GaussianMixture
+            Of the same parameters and solution.
+        """
+        names = cls().get_params()
+        params = {name: value for name, value in model.get_params().items() if name in names}
+        converted = cls(**params)
+        if hasattr(model, "means_"):
+            fitting.adopt(
+                converted,
+                Mixture(model.weights_, model.means_, model.covariances_, model.covariance_type),
+                model,
+            )
+        return converted
+
+    def to_sklearn(self) -> Any:
+        """Return the counterpart of this estimator in scikit-learn.
+
+        Returns
+        -------
+        sklearn.mixture.GaussianMixture
+            Fitted if this one is. Parameters that scikit-learn does not have are left at its
+            defaults.
+        """
+        return fitting.as_sklearn(self)
+
+    def save(self, path: Any) -> None:
+        """Write the fitted model to a file that ``mixtura.load`` reads.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to; an existing file is replaced in one step, or left as it is on failure.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written.
+        """
+        check_is_fitted(self)
+        model_file.save(self, path)

@@ -1,0 +1,5 @@
+"""Where rows live."""
+
+from mixtura.sources.memory import MemorySource
+
+__all__ = ["MemorySource"]
