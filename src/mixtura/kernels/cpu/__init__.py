@@ -84,8 +84,8 @@ def _arguments(mixture: Mixture) -> tuple[Any, ...]:
     density = mixture.density
     shift = density.means[np.argmax(mixture.weights)]
     means = np.ascontiguousarray(density.means - shift)
-    centres = means
+    centres, factor = means, density.factor
     if mixture.covariance_type == "tied":
-        centres = np.ascontiguousarray(means @ density.factor.T)
-    factors = [density.factor if each == mixture.covariance_type else None for each in FAMILIES]
+        centres, factor = np.ascontiguousarray(means @ factor.T), factor[None]
+    factors = [factor if each == mixture.covariance_type else None for each in FAMILIES]
     return shift, means, centres, factors, density.offsets

@@ -21,7 +21,7 @@ logger = logging.getLogger("mixtura")
 _lock = threading.RLock()
 
 FAMILIES = ("full", "tied", "diag", "spherical")
-FACTOR_DIMENSIONS = {"full": 3, "tied": 2, "diag": 2, "spherical": 1}
+FACTOR_DIMENSIONS = {"full": 3, "tied": 3, "diag": 2, "spherical": 1}
 #: Compilations shorter than this are not worth a message (seconds).
 ANNOUNCE_AFTER = 1.0
 
@@ -91,7 +91,7 @@ def _signature(name: str, family: str, dtype: str) -> tuple[Any, ...]:
     dimensions = FACTOR_DIMENSIONS[family]
     factors = [_input(dimensions) if family == each else types.none for each in FAMILIES]
     if name == "expect":
-        sums = (_output(1), _output(2), _output(3 if family == "tied" else dimensions))
+        sums = (_output(1), _output(2), _output(dimensions))
         return (rows, _input(1), _input(1), _input(2), _input(2), *factors, _input(1), *sums)
     described = (_output(1), _output(1, types.int64), _output(2))
     return (rows, _input(1), _input(2), *factors, _input(1), *described)

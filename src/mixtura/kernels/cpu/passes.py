@@ -7,9 +7,8 @@ from numba import njit
 
 from mixtura.kernels.cpu import densities, moments
 from mixtura.kernels.cpu.densities import FLAGS, TILE
+from mixtura.kernels.cpu.tiles import TILE_ROWS as ROWS
 from mixtura.kernels.cpu.vector_math import exp, log
-
-ROWS = int(TILE)
 
 @njit(fastmath=FLAGS)
 def load(X, start, shift, x):
@@ -52,8 +51,8 @@ def expect(
     """
     n, d = X.shape
     k = means.shape[0]
-    x, centred, weighted = np.empty(d * ROWS), np.empty(d * ROWS), np.empty(d * ROWS)
-    joint, rows = np.empty(k * ROWS), np.empty(4 * ROWS)
+    x, whitened, weighted = np.empty(d * ROWS), np.empty(d * ROWS), np.empty(d * ROWS)
+    joint, distance, origin = np.empty(k * ROWS), np.empty(k * ROWS), np.zeros((1, d))
     top, total, weight = np.empty(ROWS), np.empty(ROWS), np.ones(ROWS)
     loglik = 0.0
     for start in range(0, n, ROWS):
@@ -64,23 +63,23 @@ def expect(
         for b in range(stop, ROWS):
             weight[b] = 0.0
         if full is not None:
-            densities.full(x, centres, full, offsets, centred, rows, joint)
+            densities.full(x, centres, full, offsets, joint)
         if tied is not None:
-            densities.tied(x, centres, tied, offsets, centred, joint)
+            densities.tied(x, origin, centres, tied, offsets, whitened, joint)
         if diag is not None:
             densities.diag(x, centres, diag, offsets, joint)
         if spherical is not None:
-            densities.spherical(x, centres, spherical, offsets, joint)
+            densities.spherical(x, centres, spherical, offsets, distance, joint)
         log_sum_exp(joint, k, top, total)
         loglik += normalise(joint, k, weight, top, total, zeroth)
         if full is not None:
-            moments.full(x, means, joint, centred, weighted, first, second)
+            moments.full(x, means, joint, weighted, first, second)
         if tied is not None:
-            moments.tied(x, means, joint, centred, weighted, first, second)
+            moments.tied(x, means, joint, weighted, first, second)
         if diag is not None:
             moments.diag(x, means, joint, first, second)
         if spherical is not None:
-            moments.spherical(x, means, joint, first, second)
+            moments.spherical(x, means, joint, distance, first, second)
     return loglik
 
 
@@ -104,19 +103,19 @@ def describe(X, shift, centres, full, tied, diag, spherical, offsets, log_prob, 
     """Write log-densities (n,), labels (n,) and responsibilities (n, k), each if not empty."""
     n, d = X.shape
     k = centres.shape[0]
-    x, centred = np.empty(d * ROWS), np.empty(d * ROWS)
-    joint, rows = np.empty(k * ROWS), np.empty(4 * ROWS)
+    x, whitened = np.empty(d * ROWS), np.empty(d * ROWS)
+    joint, distance, origin = np.empty(k * ROWS), np.empty(k * ROWS), np.zeros((1, d))
     top, total = np.empty(ROWS), np.empty(ROWS)
     for start in range(0, n, ROWS):
         stop = load(X, start, shift, x)
         if full is not None:
-            densities.full(x, centres, full, offsets, centred, rows, joint)
+            densities.full(x, centres, full, offsets, joint)
         if tied is not None:
-            densities.tied(x, centres, tied, offsets, centred, joint)
+            densities.tied(x, origin, centres, tied, offsets, whitened, joint)
         if diag is not None:
             densities.diag(x, centres, diag, offsets, joint)
         if spherical is not None:
-            densities.spherical(x, centres, spherical, offsets, joint)
+            densities.spherical(x, centres, spherical, offsets, distance, joint)
         if labels.shape[0] > 0:
             label(joint, k, start, stop, top, total, labels)
         if log_prob.shape[0] > 0 or resp.shape[0] > 0:
