@@ -15,7 +15,6 @@ from mixtura.algorithms.stopping import Status, StoppingRule, remaining
 from mixtura.kernels import Kernels
 from mixtura.model import CovarianceFloor, Family, Mixture, Statistics, family_named, maximise
 from mixtura.model.families.base import FloatArray
-from mixtura.model.families.tied import Tied
 
 #: A component with less than this part of the total weight is empty.
 EMPTY = 1e-8
@@ -96,8 +95,7 @@ def total_statistics(source: Source, kernels: Kernels, family: Family) -> Statis
     """Return the whole table's statistics as those of one component, about its own mean."""
     rows, weights = source.sample_rows(PILOT_ROWS, np.random.default_rng(0))
     centre = np.average(rows, axis=0, weights=weights)
-    matrices = family.name in ("full", "tied")
-    shape = family_named("full" if matrices else "diag")
+    shape = family_named("full" if family.correlated else "diag")
     unit = shape.pooled(np.eye(source.n_features), 1)
     pilot = Mixture(np.ones(1), centre[None], unit, shape.name)
     total = source.map_reduce(partial(_expect_block, kernels, pilot, True))
@@ -145,16 +143,16 @@ class EM:
 
     def expect(self, mixture: Mixture) -> Statistics:
         """Return the statistics of all rows (E-step)."""
-        if self.total is None or not isinstance(self.family, Tied):
+        if self.total is None or not self.family.uses_total_scatter:
             return self._pass(mixture, True)
         statistics = self._pass(mixture, False)
-        second, trusted = self.family.within_total(
+        second = self.family.within_total(
             self.total.second[0],
             statistics.zeroth,
             statistics.first,
             mixture.means - self.total.centre[0],
         )
-        return replace(statistics, second=second) if trusted else self._pass(mixture, True)
+        return self._pass(mixture, True) if second is None else replace(statistics, second=second)
 
     def _pass(self, mixture: Mixture, scatter: bool) -> Statistics:
         return self.source.map_reduce(partial(_expect_block, self.kernels, mixture, scatter))
@@ -188,15 +186,14 @@ class EM:
         worst = self.source.map_reduce(partial(_worst_block, self.kernels, mixture))
         means = mixture.means.copy()
         means[component] = worst.row
-        covariances = self.family.blended(
-            mixture.covariances, component, covariance_of(self.total)
-        )
+        table = covariance_of(self.total) + self.ridge * np.eye(means.shape[1])
+        covariances = self.family.blended(mixture.covariances, component, table)
         others = np.delete(mixture.weights, component).sum()
         for share in RESEED_SHARES:
             weight = share / mixture.n_components
             weights = mixture.weights * ((1.0 - weight) / others)
             weights[component] = weight
-            moved = Mixture(weights, means, covariances, mixture.covariance_type)
+            moved = self.feasible(Mixture(weights, means, covariances, self.family.name))
             candidate = self.expect(moved)
             if candidate.loglik > statistics.loglik:
                 return moved, candidate
@@ -262,7 +259,7 @@ def _expect_block(
 
 @dataclass(frozen=True, eq=False)
 class _Worst:
-    """The row of lowest log-density among those with weight; ``+`` keeps the lower, or the first."""
+    """The row of lowest log-density among those with weight; ``+`` keeps the lower."""
 
     log_prob: float
     row: FloatArray

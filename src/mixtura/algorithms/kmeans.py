@@ -14,7 +14,9 @@ from mixtura.algorithms.loop import iterate
 from mixtura.algorithms.stopping import Stopping, StoppingRule
 from mixtura.model.families.base import FloatArray
 
-MAX_ITER = 100
+MAX_ITER = 300
+#: Iterations after which runs from different seeds are compared; the best alone goes on.
+TRIAL_ITER = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,33 +29,57 @@ class Clusters:
 
 
 def kmeans(
-    rows: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator, n_init: int = 1
+    rows: FloatArray,
+    weights: FloatArray,
+    k: int,
+    rng: np.random.Generator,
+    *,
+    n_trials: int = 1,
+    tol: float = 0.0,
 ) -> Clusters:
-    """Return the best of ``n_init`` runs of k-means, each from seeds of its own."""
-    runs = (lloyd(rows, weights, rows[plus_plus(rows, weights, k, rng)]) for _ in range(n_init))
-    return min(runs, key=lambda clusters: clusters.inertia)
+    """Return a local optimum of k-means, from the most promising of ``n_trials`` seedings."""
+    trials = (
+        lloyd(rows, weights, rows[plus_plus(rows, weights, k, rng)], max_iter=TRIAL_ITER)
+        for _ in range(n_trials)
+    )
+    best = min(trials, key=lambda clusters: clusters.inertia)
+    return lloyd(rows, weights, best.centres, tol=tol)
 
 
-def lloyd(rows: FloatArray, weights: FloatArray, centres: FloatArray) -> Clusters:
-    """Return the local optimum that Lloyd's iterations reach from ``centres``."""
-    squares = np.einsum("ij,ij->i", rows, rows)
+def lloyd(
+    rows: FloatArray,
+    weights: FloatArray,
+    centres: FloatArray,
+    *,
+    tol: float = 0.0,
+    max_iter: int = MAX_ITER,
+) -> Clusters:
+    """Return what Lloyd's iterations reach from ``centres``, until one gains at most ``tol``.
+
+    ``tol`` is relative to the sum of squares; at 0 they run until no row changes its cluster.
+    """
+    squares = squared_lengths(rows)
 
     def step(clusters: Clusters) -> tuple[Clusters, float]:
-        centres = updated(rows, weights, clusters, squares)
-        new = assigned(rows, weights, centres, squares)
+        new = assigned(rows, weights, updated(rows, weights, clusters), squares)
         return new, -new.inertia
 
     start = assigned(rows, weights, centres, squares)
-    rule = StoppingRule(Stopping.RELATIVE, 1e-9)
-    return iterate(step, start, -start.inertia, rule, MAX_ITER).state
+    rule = StoppingRule(Stopping.RELATIVE, tol)
+    return iterate(step, start, -start.inertia, rule, max_iter).state
+
+
+def squared_lengths(rows: FloatArray) -> FloatArray:
+    """Return the squared Euclidean lengths (n,) of the rows."""
+    lengths: FloatArray = np.einsum("ij,ij->i", rows, rows)
+    return lengths
 
 
 def distances(rows: FloatArray, centres: FloatArray, squares: FloatArray) -> FloatArray:
     """Return squared Euclidean distances (n, k)."""
-    lengths = np.einsum("ij,ij->i", centres, centres)
     apart = rows @ (-2.0 * centres.T)
     apart += squares[:, None]
-    apart += lengths
+    apart += squared_lengths(centres)
     return np.maximum(apart, 0.0, out=apart)
 
 
@@ -61,15 +87,14 @@ def assigned(
     rows: FloatArray, weights: FloatArray, centres: FloatArray, squares: FloatArray
 ) -> Clusters:
     """Return the clusters of the rows around given centres."""
-    apart = distances(rows, centres, squares)
+    apart = rows @ (-2.0 * centres.T)
+    apart += squared_lengths(centres)
     labels = apart.argmin(axis=1)
-    nearest = np.take_along_axis(apart, labels[:, None], axis=1)[:, 0]
+    nearest = np.maximum(squares + apart[np.arange(len(rows)), labels], 0.0)
     return Clusters(centres, labels, float(weights @ nearest))
 
 
-def updated(
-    rows: FloatArray, weights: FloatArray, clusters: Clusters, squares: FloatArray
-) -> FloatArray:
+def updated(rows: FloatArray, weights: FloatArray, clusters: Clusters) -> FloatArray:
     """Return the means of the clusters; an empty one takes the farthest row not yet taken."""
     k = len(clusters.centres)
     members = np.zeros((len(rows), k))
@@ -93,7 +118,7 @@ def plus_plus(
     seed so far (Arthur & Vassilvitskii 2007); where none is apart, by weight alone.
     """
     trials = 2 + int(np.log(k))
-    squares = np.einsum("ij,ij->i", rows, rows)
+    squares = squared_lengths(rows)
     seeds = [int(rng.choice(len(rows), p=weights / weights.sum()))]
     nearest = distances(rows, rows[seeds], squares)[:, 0]
     while len(seeds) < k:

@@ -49,7 +49,7 @@ def relative_floor(em: EM) -> CovarianceFloor:
 
 def collapsed_components(em: EM, mixture: Mixture) -> NDArray[np.bool_]:
     """Return which components (k,) are flat in a direction in which the table is not."""
-    covariances = em.family.ridged(mixture.covariances, -em.ridge) if em.ridge else mixture.covariances
+    covariances = em.family.ridged(mixture.covariances, -em.ridge)
     scales = em.family.relative_scales(covariances, relative_floor(em))
     return np.broadcast_to(scales <= COLLAPSED, (mixture.n_components,))
 
@@ -72,5 +72,5 @@ def select(em: EM, n: int, run: Callable[[int], FitResult], each: Callable[..., 
     sound = np.array([not each.any() for each in flat])
     best = int(np.argmax(np.where(sound | ~sound.any(), values, -np.inf)))
     near = values >= values[best] - SAME_OPTIMUM * em.source.weight
-    n_at_best = int(np.sum(near & (sound == sound[best]) & (values <= values[best])))
+    n_at_best = int(np.sum(near & (sound == sound[best])))
     return Selection(results[best], flat[best], values, n_at_best)

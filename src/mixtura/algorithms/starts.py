@@ -9,7 +9,7 @@ import numpy as np
 
 from mixtura._errors import InputError
 from mixtura.algorithms.em import EM, covariance_of
-from mixtura.algorithms.kmeans import assigned, kmeans, plus_plus
+from mixtura.algorithms.kmeans import assigned, kmeans, plus_plus, squared_lengths
 from mixtura.kernels import array_api
 from mixtura.model import Family, Mixture, Statistics
 from mixtura.model.families.base import FloatArray
@@ -18,7 +18,9 @@ METHODS = ("kmeans", "k-means++", "random", "random_from_data")
 #: Rows that a start looks at, at least, and per free parameter of a component.
 SAMPLE_ROWS = 20_000
 ROWS_PER_PARAMETER = 10
-KMEANS_RUNS = 3
+#: Seedings that k-means chooses from, and the relative gain at which it is good enough to start EM.
+KMEANS_TRIALS = 3
+KMEANS_TOL = 1e-4
 
 
 def start_by(method: str, em: EM, k: int, rng: np.random.Generator) -> Mixture:
@@ -53,7 +55,8 @@ def standardised(rows: FloatArray, em: EM) -> FloatArray:
 def _by_kmeans(
     rows: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator
 ) -> FloatArray:
-    return one_hot(kmeans(rows, weights, k, rng, KMEANS_RUNS).labels, k)
+    clusters = kmeans(rows, weights, k, rng, n_trials=KMEANS_TRIALS, tol=KMEANS_TOL)
+    return one_hot(clusters.labels, k)
 
 
 def _by_plus_plus(
@@ -65,13 +68,13 @@ def _by_plus_plus(
 def _by_random_rows(
     rows: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator
 ) -> FloatArray:
-    picked = rng.choice(np.flatnonzero(weights > 0), k, replace=k > np.sum(weights > 0))
+    candidates = np.flatnonzero(weights > 0)
+    picked = rng.choice(candidates, k, replace=k > len(candidates))
     return _nearest(rows, weights, picked)
 
 
 def _nearest(rows: FloatArray, weights: FloatArray, seeds: Any) -> FloatArray:
-    squares = np.einsum("ij,ij->i", rows, rows)
-    return one_hot(assigned(rows, weights, rows[seeds], squares).labels, len(seeds))
+    return one_hot(assigned(rows, weights, rows[seeds], squared_lengths(rows)).labels, len(seeds))
 
 
 def _at_random(

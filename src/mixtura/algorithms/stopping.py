@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 
 from mixtura._errors import InputError
 
@@ -31,7 +31,7 @@ class Status(Enum):
     )
 
 
-class Stopping(str, Enum):
+class Stopping(StrEnum):
     """What ``tol`` is compared with."""
 
     RELATIVE = "relative"

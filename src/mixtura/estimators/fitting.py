@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,9 +21,9 @@ from mixtura.algorithms.starts import from_responsibilities, start_by
 from mixtura.algorithms.stopping import Status, Stopping, StoppingRule
 from mixtura.estimators.functional import source_for
 from mixtura.estimators.validation import check_count, check_magnitude, start_mixture
-from mixtura.model import Mixture, family_named
-from mixtura.model.mixture import as_finite
+from mixtura.model import Family, Mixture, family_named
 from mixtura.model.families.base import FloatArray
+from mixtura.model.mixture import as_finite
 from mixtura.sources.threads import for_each
 
 logger = logging.getLogger("mixtura")
@@ -30,6 +31,8 @@ logger = logging.getLogger("mixtura")
 #: With ``tol="auto"``, the gain still to come at the end, in nats per row.
 AUTO_TOL = 1e-4
 OUTRIGHT = ("weights_init", "means_init", "precisions_init")
+#: Attributes that hold the fitted parameters; ``precisions_`` only repeats them.
+DEFINING = ("weights_", "means_", "covariances_", "precisions_cholesky_")
 
 
 def problem(estimator: Any, rows: Any, weights: FloatArray | None) -> EM:
@@ -37,9 +40,7 @@ def problem(estimator: Any, rows: Any, weights: FloatArray | None) -> EM:
     k = estimator.n_components
     check_count(len(rows), weights, k)
     family = family_named(estimator.covariance_type)
-    source, kernels = source_for(
-        rows, weights, k, family.name, estimator.engine, estimator.n_jobs
-    )
+    source, kernels = source_for(rows, weights, k, family.name, estimator.engine, estimator.n_jobs)
     total = total_statistics(source, kernels, family)
     check_magnitude(total)
     auto = estimator.reg_covar == "auto"
@@ -57,27 +58,26 @@ def run(estimator: Any, em: EM, rows: Any) -> Selection:
         else StoppingRule(Stopping.MEAN, float(estimator.tol), em.source.weight)
     )
 
-    def one(number: int, single: EM) -> FitResult:
+    source: Any = em.source
+    threads = source.threads if len(starts) > 1 else 1
+    single = replace(em, source=source.with_threads(1)) if threads > 1 else em
+    failed = threading.Event()
+
+    def one(number: int) -> FitResult:
+        observe = observer(estimator, failed)
         return single.run(
-            starts[number](),
-            rule,
-            estimator.max_iter,
-            callback=observer(estimator),
-            restart=number,
+            starts[number](), rule, estimator.max_iter, callback=observe, restart=number
         )
 
-    threads = em.source.threads
     with verbose_logging(estimator.verbose):
-        if len(starts) == 1 or threads == 1:
-            return select(em, len(starts), lambda i: one(i, em), partial(for_each, threads=1))
-        alone = replace(em, source=em.source.with_threads(1))
-        return select(em, len(starts), lambda i: one(i, alone), partial(for_each, threads=threads))
+        each = partial(for_each, threads=threads, on_failure=failed.set)
+        return select(em, len(starts), one, each)
 
 
 def start_functions(estimator: Any, em: EM, rows: Any) -> list[Callable[[], Mixture]]:
     """Return one function per restart that makes its start; outright starts are made once."""
-    previous = getattr(estimator, "_mixture", None)
-    if estimator.warm_start and previous is not None and fits(previous, em, estimator):
+    previous = estimator.mixture_ if estimator.warm_start and hasattr(estimator, "means_") else None
+    if previous is not None and fits(previous, em, estimator):
         return [lambda: previous]
     k, given = estimator.n_components, estimator.init_params
     complete = all(getattr(estimator, name) is not None for name in OUTRIGHT)
@@ -102,11 +102,14 @@ def start_functions(estimator: Any, em: EM, rows: Any) -> list[Callable[[], Mixt
 
 def from_given(given: Any, estimator: Any, em: EM, rows: Any) -> Mixture:
     """Return the start that a Mixture, labels or responsibilities stand for."""
-    n, k = len(rows), estimator.n_components
-    start = start_mixture(given, n, k, estimator.covariance_type)
+    source: Any = em.source
+    (n, d), k = rows.shape, estimator.n_components
+    start = start_mixture(given, n, k, em.family.name)
     if isinstance(start, Mixture):
+        if start.n_features != d:
+            raise InputError(f"init_params is a Mixture of {start.n_features} columns; X has {d}.")
         return start
-    return from_responsibilities(em, np.asarray(rows), start, em.source.sample_weight)
+    return from_responsibilities(em, np.asarray(rows), start, source.sample_weight)
 
 
 def fits(mixture: Mixture, em: EM, estimator: Any) -> bool:
@@ -125,23 +128,27 @@ def overridden(estimator: Any, em: EM, start: Mixture | None) -> Mixture:
         assert start is not None
         return start
     k, d = estimator.n_components, em.source.n_features
-    shapes = {
-        "weights_init": (k,),
-        "means_init": (k, d),
-        "precisions_init": em.family.covariance_shape(k, d),
-    }
-    arrays = {
-        name: start_array(name, value, shapes[name])
-        for name, value in given.items()
-        if value is not None
-    }
-    precisions = arrays.get("precisions_init")
-    return Mixture(
-        arrays["weights_init"] if "weights_init" in arrays else start.weights,  # type: ignore[union-attr]
-        arrays["means_init"] if "means_init" in arrays else start.means,  # type: ignore[union-attr]
-        start.covariances if precisions is None else em.family.from_precisions(precisions),  # type: ignore[union-attr]
-        em.family.name,
-    )
+    shapes = ((k,), (k, d), em.family.covariance_shape(k, d))
+    arrays = [
+        None if value is None else start_array(name, value, shape)
+        for (name, value), shape in zip(given.items(), shapes, strict=True)
+    ]
+    if arrays[2] is not None:
+        arrays[2] = inverted(arrays[2], em.family)
+    if start is not None:
+        defaults = (start.weights, start.means, start.covariances)
+        arrays = [own if a is None else a for a, own in zip(arrays, defaults, strict=True)]
+    weights, means, covariances = (array for array in arrays if array is not None)
+    return Mixture(weights, means, covariances, em.family.name)
+
+
+def inverted(precisions: FloatArray, family: Family) -> FloatArray:
+    """Return the covariances of ``precisions_init``."""
+    try:
+        return family.from_precisions(precisions)
+    except InputError:
+        kind = "positive definite" if family.correlated else "positive"
+        raise InputError(f"precisions_init must be {kind} for every component.") from None
 
 
 def start_array(name: str, value: Any, shape: tuple[int, ...]) -> FloatArray:
@@ -152,46 +159,53 @@ def start_array(name: str, value: Any, shape: tuple[int, ...]) -> FloatArray:
     return array
 
 
-def observer(estimator: Any) -> Callable[[Step], Any] | None:
-    """Return what each iteration reports to: the log if verbose, and the user's callback."""
-    if not estimator.verbose:
-        callback: Callable[[Step], Any] | None = estimator.callback
-        return callback
+def observer(estimator: Any, failed: threading.Event) -> Callable[[Step], bool]:
+    """Return what each iteration reports to: the log if verbose, and the user's callback.
+
+    It stops a start whose callback says so, and every start once another has ``failed``.
+    """
     began = time.perf_counter()
 
-    def report(step: Step) -> Any:
-        if step.iteration % estimator.verbose_interval == 0:
+    def report(step: Step) -> bool:
+        if estimator.verbose and step.iteration % estimator.verbose_interval == 0:
             text = "start %d, iteration %d: log-likelihood %.6f"
             values: list[Any] = [step.restart, step.iteration, step.log_likelihood]
             if estimator.verbose > 1:
                 text += ", gain %.3g, %.2f s"
                 values += [step.gain, time.perf_counter() - began]
             logger.info(text, *values)
-        return estimator.callback(step) if estimator.callback is not None else None
+        answer = None if estimator.callback is None else estimator.callback(step)
+        return failed.is_set() or (isinstance(answer, bool | np.bool_) and bool(answer))
 
     return report
 
 
 @contextmanager
 def verbose_logging(verbose: int) -> Iterator[None]:
-    """Let the package's messages through to standard error, unless logging is set up already."""
-    if not verbose or logger.hasHandlers():
+    """Let progress through to the log, which is standard error unless it is set up already."""
+    if not verbose:
         yield
         return
-    handler, level = logging.StreamHandler(), logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    handler = None if logger.hasHandlers() else logging.StreamHandler()
+    level = logger.level
+    if handler is not None:
+        logger.addHandler(handler)
+    if logger.getEffectiveLevel() > logging.INFO:
+        logger.setLevel(logging.INFO)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
         logger.setLevel(level)
+        if handler is not None:
+            logger.removeHandler(handler)
 
 
 def complaints(selection: Selection) -> Iterator[str]:
     """Yield what the user should know about the outcome."""
-    if selection.result.status in (Status.MAX_ITER, Status.PRECISION):
-        yield selection.result.status.value
+    result = selection.result
+    only_start = result.status is Status.MAX_ITER and result.n_iter == 0  # max_iter=0 asks for it
+    if result.status in (Status.MAX_ITER, Status.PRECISION) and not only_start:
+        yield result.status.value
     if selection.collapsed.any():
         numbers = ", ".join(str(j) for j in np.flatnonzero(selection.collapsed))
         yield (
@@ -201,9 +215,56 @@ def complaints(selection: Selection) -> Iterator[str]:
         )
 
 
+def publish(estimator: Any, mixture: Mixture, dtype: Any) -> None:
+    """Give an estimator the attributes of a solution, in ``dtype`` where its range holds them."""
+    precisions, factors = mixture.family.precisions(mixture.covariances, *mixture.means.shape)
+    defining = (mixture.weights, mixture.means, mixture.covariances, factors)
+    exact = {**dict(zip(DEFINING, defining, strict=True)), "precisions_": precisions}
+    with np.errstate(over="ignore"):
+        cast = {name: array.astype(dtype) for name, array in exact.items()}
+    sound = all(np.isfinite(array).all() for array in cast.values())
+    published = cast if sound else exact
+    for name, array in published.items():
+        setattr(estimator, name, array.copy())
+    estimator._solution = (mixture, published)
+
+
+def current_mixture(estimator: Any) -> Mixture:
+    """Return the mixture that an estimator's attributes hold, whoever assigned them.
+
+    A new ``precisions_cholesky_`` counts where ``covariances_`` is missing or as it was.
+    """
+    solution: tuple[Mixture | None, dict[str, FloatArray]] = (None, {})
+    mixture, published = getattr(estimator, "_solution", solution)
+    names = [name for name in DEFINING if hasattr(estimator, name)]
+    changed = [
+        name
+        for name in names
+        if name not in published or not np.array_equal(getattr(estimator, name), published[name])
+    ]
+    if mixture is not None and not changed:
+        return mixture
+    current = {name: np.array(getattr(estimator, name)) for name in names}
+    family = family_named(estimator.covariance_type)
+    if "precisions_cholesky_" in changed and "covariances_" not in changed:
+        covariances = covariances_from(current["precisions_cholesky_"], family)
+    else:
+        covariances = current["covariances_"]
+    mixture = Mixture(current["weights_"], current["means_"], covariances, family.name)
+    estimator._solution = (mixture, current)
+    return mixture
+
+
+def covariances_from(factors: FloatArray, family: Family) -> FloatArray:
+    """Return the covariances whose precisions have these Cholesky factors."""
+    factors = as_finite("precisions_cholesky_", factors)
+    square = factors @ np.swapaxes(factors, -1, -2) if family.correlated else factors**2
+    return family.from_precisions(square)
+
+
 def adopt(estimator: Any, mixture: Mixture, like: Any = None) -> None:
     """Give an estimator a solution that was not fitted here: known, or taken from ``like``."""
-    estimator._set_mixture(mixture)
+    publish(estimator, mixture, np.asarray(getattr(like, "means_", mixture.means)).dtype)
     estimator.n_features_in_ = mixture.n_features
     if hasattr(like, "feature_names_in_"):
         estimator.feature_names_in_ = like.feature_names_in_
@@ -235,6 +296,17 @@ def as_sklearn(estimator: Any) -> Any:
     return model
 
 
+def check_sklearn(model: Any) -> None:
+    """Raise unless ``model`` is scikit-learn's GaussianMixture."""
+    from sklearn.mixture import GaussianMixture
+
+    if not isinstance(model, GaussianMixture):
+        raise InputError(
+            f"model is a {type(model).__name__}; from_sklearn takes a sklearn.mixture."
+            "GaussianMixture."
+        )
+
+
 def _is(value: Any, text: str) -> bool:
     return isinstance(value, str) and value == text
 
@@ -242,4 +314,4 @@ def _is(value: Any, text: str) -> bool:
 def check_positive(name: str, value: Any) -> None:
     """Raise unless a parameter is a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise InputError(f"Invalid value for '{name}': {value!r}; it must be at least 1.")
+        raise InputError(f"{name}={value!r} must be a whole number of at least 1.")

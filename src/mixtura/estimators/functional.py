@@ -15,7 +15,9 @@ from mixtura.algorithms.em import EM, FitResult, Step, total_statistics
 from mixtura.algorithms.starts import statistics_of
 from mixtura.algorithms.stopping import StoppingRule
 from mixtura.estimators.validation import (
+    check_columns,
     check_magnitude,
+    naming_cells,
     validated_responsibilities,
     validated_weights,
 )
@@ -245,9 +247,10 @@ def run_em(
 
 def checked_rows(X: ArrayLike, n_features: int | None) -> Any:
     """Return ``X`` as rows of float64 or float32, checked."""
-    rows = check_array(X, dtype=[np.float64, np.float32], input_name="X")
-    if n_features is not None and rows.shape[1] != n_features:
-        raise InputError(f"X has {rows.shape[1]} columns; the mixture has {n_features}.")
+    with naming_cells(X):
+        rows = check_array(X, dtype=[np.float64, np.float32], input_name="X")
+    if n_features is not None:
+        check_columns(rows, n_features)
     return rows if rows.flags.aligned else rows.copy()
 
 

@@ -20,7 +20,7 @@ from mixtura.algorithms.restarts import Selection
 from mixtura.algorithms.starts import METHODS
 from mixtura.estimators import fitting, model_file
 from mixtura.estimators.functional import source_for
-from mixtura.estimators.validation import validated_rows, validated_weights
+from mixtura.estimators.validation import check_columns, validated_rows, validated_weights
 from mixtura.kernels import ENGINES
 from mixtura.model import FAMILIES, Mixture
 from mixtura.model.families.base import FloatArray
@@ -75,7 +75,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Number of threads; None for every core this process may use. The results do not depend
         on it.
     callback : callable, optional
-        Called with a ``Step`` after each EM update; returning true stops that start.
+        Called with a ``Step`` after each EM update; returning true stops that start. Starts
+        that run side by side call it from their own threads.
 
     Attributes
     ----------
@@ -150,7 +151,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "engine": [StrOptions(set(ENGINES))],
-        "n_jobs": [Integral, None],
+        "n_jobs": [
+            Interval(Integral, None, -1, closed="right"),
+            Interval(Integral, 1, None, closed="left"),
+            None,
+        ],
         "callback": [callable, None],
     }
 
@@ -201,7 +206,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows; float32 is kept, everything else becomes float64.
+            Rows; float32 is kept, everything else becomes float64. Sums are float64 always.
         y : Ignored
             Present by convention.
         sample_weight : array-like of shape (n_samples,), optional
@@ -246,13 +251,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         rows = validated_rows(self, X, fitting=True)
         weights = validated_weights(sample_weight, rows)
         em = fitting.problem(self, rows, weights)
-        self._publish(em, fitting.run(self, em, rows))
+        self._publish(em, fitting.run(self, em, rows), rows.dtype)
         return rows
 
-    def _publish(self, em: EM, selection: Selection) -> None:
+    def _publish(self, em: EM, selection: Selection, dtype: Any) -> None:
         """Store the outcome, and warn where it is not what the user asked for."""
         result, weight = selection.result, em.source.weight
-        self._set_mixture(result.mixture)
+        fitting.publish(self, result.mixture, dtype)
         self.converged_ = result.converged
         self.status_ = result.status
         self.n_iter_ = result.n_iter
@@ -264,40 +269,24 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         for message in fitting.complaints(selection):
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
 
-    def _set_mixture(self, mixture: Mixture) -> None:
-        self.weights_, self.means_ = mixture.weights, mixture.means
-        self.covariances_ = mixture.covariances
-        self.precisions_, self.precisions_cholesky_ = mixture.family.precisions(
-            mixture.covariances, *mixture.means.shape
-        )
-        self._mixture = mixture
-
     @property
     def mixture_(self) -> Mixture:
-        """The fitted parameters as a ``Mixture``."""
-        check_is_fitted(self)
-        current = (self.weights_, self.means_, self.covariances_)
-        cached = getattr(self, "_mixture", None)
-        if cached is not None and all(
-            a is b
-            for a, b in zip(
-                current, (cached.weights, cached.means, cached.covariances), strict=True
-            )
-        ):
-            return cached
-        self._mixture = Mixture(*current, self.covariance_type)
-        return self._mixture
+        """The fitted parameters as a ``Mixture``; attributes that were assigned since count."""
+        check_is_fitted(self, ("weights_", "means_"))
+        check_is_fitted(self, ("covariances_", "precisions_cholesky_"), all_or_any=any)
+        return fitting.current_mixture(self)
 
-    def _map(self, method: str, X: ArrayLike, out: Callable[[int, int], Any]) -> Any:
-        """Return a kernel's result for every row, streamed over blocks."""
+    def _rows(self, X: ArrayLike) -> Any:
         check_is_fitted(self)
-        return self._mapped(method, validated_rows(self, X, fitting=False), out)
+        return validated_rows(self, X, fitting=False)
 
     def _mapped(self, method: str, rows: Any, out: Callable[[int, int], Any]) -> Any:
+        """Return a kernel's result for every row, streamed over blocks."""
         mixture = self.mixture_
+        check_columns(rows, mixture.n_features)
         k = mixture.n_components
         source, kernels = source_for(
-            rows, None, k, self.covariance_type, self.engine, self.n_jobs
+            rows, None, k, mixture.covariance_type, self.engine, self.n_jobs
         )
         function = getattr(kernels, method)
         return source.map_rows(lambda block: function(block, mixture), out(len(rows), k))
@@ -318,7 +307,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Component numbers.
         """
-        return self._map("labels", X, lambda n, k: np.empty(n, dtype=np.int64))
+        return self._labels(self._rows(X))
 
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Return the responsibilities: the probability of each component for each row.
@@ -333,7 +322,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         ndarray of shape (n_samples, n_components)
             Each row sums to 1.
         """
-        return self._map("responsibilities", X, lambda n, k: np.empty((n, k)))
+        return self._mapped("responsibilities", self._rows(X), lambda n, k: np.empty((n, k)))
 
     def score_samples(self, X: ArrayLike) -> FloatArray:
         """Return the log-density of each row.
@@ -348,11 +337,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Log-densities in nats.
         """
-        return self._map("log_prob", X, lambda n, k: np.empty(n))
+        return self._mapped("log_prob", self._rows(X), lambda n, k: np.empty(n))
 
-    def score(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
-    ) -> float:
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the log-likelihood per row.
 
         Parameters
@@ -483,16 +470,21 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         -------
         GaussianMixture
             Of the same parameters and solution.
+
+        Raises
+        ------
+        InputError
+            If ``model`` is something else.
         """
+        fitting.check_sklearn(model)
         names = cls().get_params()
         params = {name: value for name, value in model.get_params().items() if name in names}
         converted = cls(**params)
+        for name in fitting.DEFINING:
+            if hasattr(model, name):
+                setattr(converted, name, getattr(model, name))
         if hasattr(model, "means_"):
-            fitting.adopt(
-                converted,
-                Mixture(model.weights_, model.means_, model.covariances_, model.covariance_type),
-                model,
-            )
+            fitting.adopt(converted, converted.mixture_, model)
         return converted
 
     def to_sklearn(self) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from mixtura._errors import InputError, ModelFileError
 from mixtura.algorithms.stopping import Status
+from mixtura.estimators.fitting import publish
 from mixtura.io.model_file import read_model, write_model
 from mixtura.model import Mixture
 
@@ -26,6 +27,7 @@ def save(estimator: Any, path: str | Path) -> None:
         "kind": KIND,
         "covariance_type": mixture.covariance_type,
         "settings": {key: plain(v) for key, v in params.items() if is_plain(v)},
+        "dtype": str(estimator.means_.dtype),
         "feature_names": None if names is None else [str(name) for name in names],
         "converged": bool(estimator.converged_),
         "status": estimator.status_.name,
@@ -75,8 +77,8 @@ def load(path: str | Path) -> Any:
             raise ModelFileError(
                 f"{path}: holds a {metadata['kind']}, which this version of mixtura does not know."
             )
-        parts = [arrays[name].copy() for name in ARRAYS]
-        mixture = Mixture(*parts, covariance_type=metadata["covariance_type"])
+        weights, means, covariances = (arrays[name].copy() for name in ARRAYS)
+        mixture = Mixture(weights, means, covariances, metadata["covariance_type"])
         model = GaussianMixture(**metadata["settings"])
         restore(model, mixture, metadata)
     except (KeyError, TypeError, InputError) as error:
@@ -90,7 +92,7 @@ def load(path: str | Path) -> Any:
 
 def restore(model: Any, mixture: Mixture, metadata: dict[str, Any]) -> None:
     """Give an estimator the solution of a file."""
-    model._set_mixture(mixture)
+    publish(model, mixture, np.float32 if metadata.get("dtype") == "float32" else np.float64)
     model.n_features_in_ = mixture.n_features
     if metadata["feature_names"] is not None:
         model.feature_names_in_ = np.array(metadata["feature_names"], dtype=object)
@@ -103,7 +105,7 @@ def restore(model: Any, mixture: Mixture, metadata: dict[str, Any]) -> None:
 
 def is_plain(value: Any) -> bool:
     """Return whether a setting can be written down: numbers, text, nothing."""
-    return isinstance(value, SCALARS) or isinstance(value, np.generic)
+    return isinstance(value, (*SCALARS, np.generic))
 
 
 def plain(value: Any) -> Any:

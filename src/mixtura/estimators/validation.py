@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,14 +16,71 @@ from mixtura.model.families.base import FloatArray
 
 def validated_rows(estimator: Any, X: Any, *, fitting: bool) -> Any:
     """Return ``X`` as float64 or float32 rows (n, d), without a copy where possible."""
-    rows = validate_data(
-        estimator,
-        X,
-        dtype=[np.float64, np.float32],
-        ensure_min_samples=2 if fitting else 1,
-        reset=fitting,
-    )
+    with naming_cells(X):
+        rows = validate_data(
+            estimator,
+            X,
+            dtype=[np.float64, np.float32],
+            ensure_min_samples=2 if fitting else 1,
+            reset=fitting,
+        )
     return rows if rows.flags.aligned else rows.copy()
+
+
+@contextmanager
+def naming_cells(X: Any) -> Iterator[None]:
+    """Turn a complaint about the values of a table into one that names row and column."""
+    try:
+        yield
+    except (ValueError, OverflowError):
+        found = bad_cell(X)
+        if found is None:
+            raise
+        row, column, value = found
+        names = getattr(X, "columns", None)
+        label = column if names is None else repr(names[column])
+        kind = "NaN" if value != value else repr(value)
+        raise InputError(
+            f"X holds {kind} in row {row}, column {label}; every cell must be a finite number. "
+            "Fill or drop the cell, or leave the column out."
+        ) from None
+
+
+def bad_cell(X: Any) -> tuple[int, int, Any] | None:
+    """Return row, column and value of the first cell that is no finite number, if there is one."""
+    try:
+        table = np.asarray(X)
+    except ValueError:  # rows of different lengths
+        return None
+    if table.ndim != 2 or table.dtype.kind not in "fiubOSU":
+        return None
+    if table.dtype.kind in "fiub":
+        rows = np.flatnonzero(~np.isfinite(table).all(axis=1))
+        if len(rows) == 0:
+            return None
+        column = int(np.argmin(np.isfinite(table[rows[0]])))
+        return int(rows[0]), column, float(table[rows[0], column])
+    for (row, column), cell in np.ndenumerate(np.asarray(X, dtype=object)):
+        value = as_number(cell)
+        if not np.isfinite(value):
+            return row, column, cell if isinstance(cell, str) else value
+    return None
+
+
+def as_number(cell: Any) -> float:
+    """Return a cell as a float; NaN where it is no number, infinity where it is too large."""
+    try:
+        return float(cell)
+    except OverflowError:
+        return float("inf")
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def check_columns(rows: Any, n_features: int) -> None:
+    """Raise unless rows have as many columns as the mixture."""
+    if rows.shape[1] != n_features:
+        raise InputError(f"X has {rows.shape[1]} columns; the mixture has {n_features}.")
 
 
 def validated_weights(sample_weight: Any, X: Any) -> FloatArray | None:
@@ -40,10 +99,9 @@ def check_count(n_rows: int, weights: FloatArray | None, n_components: int) -> N
     """Raise unless there are as many rows of positive weight as components."""
     n = n_rows if weights is None else int(np.count_nonzero(weights))
     if n < n_components:
-        kind = "n_samples" if weights is None else "n_samples with a positive sample_weight"
+        kind = "rows" if weights is None else "rows of positive sample_weight"
         raise InputError(
-            f"Expected n_samples >= n_components but got n_components = {n_components}, "
-            f"{kind} = {n}. Use fewer components."
+            f"n_components={n_components} is more than the {n} {kind}; use fewer components."
         )
 
 

@@ -71,4 +71,4 @@ def _cpu() -> Kernels:
 
 def _checked(module: ModuleType) -> Kernels:
     kernels: Any = module  # mypy compares modules with protocols only where they are named
-    return kernels  # type: ignore[no-any-return]
+    return kernels

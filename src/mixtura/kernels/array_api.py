@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device
-from numpy.typing import NDArray
 
 from mixtura.model import Family, Mixture, Statistics
 from mixtura.model.density import block_slices, log_joint, log_sum_exp
@@ -15,9 +14,7 @@ from mixtura.model.families.base import FloatArray
 name = "numpy"
 
 
-def expect(
-    block: Any, sample_weight: Any, mixture: Mixture, scatter: bool = True
-) -> Statistics:
+def expect(block: Any, sample_weight: Any, mixture: Mixture, scatter: bool = True) -> Statistics:
     """Return the statistics of a block (docs/guide, equation 4)."""
     xp, arrays = _prepared(block, mixture)
     k, d = mixture.means.shape
@@ -36,7 +33,9 @@ def expect(
     return statistics
 
 
-def moments(rows: Any, resp: Any, sample_weight: Any, centre: FloatArray, family: Family) -> Statistics:
+def moments(
+    rows: Any, resp: Any, sample_weight: Any, centre: FloatArray, family: Family
+) -> Statistics:
     """Return the statistics of rows (n, d) under given responsibilities (n, k), about ``centre``.
 
     There is no mixture yet, so the log-likelihood is NaN.
@@ -100,5 +99,4 @@ def _host(array: Any) -> FloatArray:
     """Return a small array as NumPy's, whatever device it is on."""
     if isinstance(array, np.ndarray):
         return array
-    to_host: NDArray[np.float64] = np.from_dlpack(array)
-    return to_host
+    return np.asarray(np.from_dlpack(array), dtype=np.float64)

@@ -15,6 +15,9 @@ RELATIVE_FLOOR = 1e-8
 #: Directions in which the whole table varies less than this, relative to its columns' own
 #: variances, count as constant: being flat there is no sign of a collapsed component.
 FLAT = 1e-10
+#: Part of the columns' own variances added to the table's covariance in every direction, so that
+#: a covariance on the floor has a Cholesky factor in double precision where columns repeat.
+LIFT = 1e-4
 
 
 @dataclass(frozen=True)
@@ -50,17 +53,18 @@ class CovarianceFloor:
         column never makes a covariance singular.
         """
         variances = np.diag(total)
-        magnitude = np.where(location == 0, 1.0, location**2)
+        smallest = np.finfo(np.float64).tiny / ratio**2  # below, precisions would overflow
+        magnitude = np.where(location**2 < smallest, 1.0, location**2)
         # A spread below the rounding of the column's own numbers is no spread.
         flat = variances <= magnitude * (64 * np.finfo(np.float64).eps) ** 2
-        flat |= variances < np.finfo(np.float64).tiny / ratio
+        flat |= variances < smallest
         scale = np.sqrt(np.where(flat, magnitude, variances))
         correlation = total / scale / scale[:, None]
         correlation[flat, :] = 0.0
         correlation[:, flat] = 0.0
         values, vectors = np.linalg.eigh(correlation)
         varies = values > FLAT
-        lifted = correlation + np.diag(np.where(flat, 1.0, 0.0)) + FLAT * np.eye(len(scale))
+        lifted = correlation + np.diag(np.where(flat, 1.0, 0.0)) + LIFT * np.eye(len(scale))
         matrix = ratio * lifted * scale * scale[:, None]
-        whitener = vectors[:, varies] / np.sqrt(ratio * values[varies]) / scale[:, None]
+        whitener = vectors[:, varies] / np.sqrt(ratio * (values[varies] + LIFT)) / scale[:, None]
         return cls(matrix, whitener)

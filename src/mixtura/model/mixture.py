@@ -74,6 +74,8 @@ class Mixture:
         }
         check_shapes(family, **arrays)
         check_weights(arrays["weights"])
+        if family.correlated:
+            check_symmetric(arrays["covariances"])
         for name, array in arrays.items():
             object.__setattr__(self, name, array)
         object.__setattr__(self, "covariance_type", covariance_type)
@@ -263,3 +265,11 @@ def check_weights(weights: FloatArray) -> None:
         raise InputError(f"weights[{component}] is {weights[component]}; none may be negative.")
     if abs(weights.sum() - 1.0) > 1e-6:
         raise InputError(f"weights sum to {weights.sum()}; they must sum to 1.")
+
+
+def check_symmetric(matrices: FloatArray) -> None:
+    """Raise unless the last two axes of (..., d, d) are symmetric, up to rounding."""
+    skew = np.abs(matrices - np.swapaxes(matrices, -1, -2))
+    if (skew > 1e-8 * np.abs(matrices).max()).any():
+        where = np.argwhere(skew == skew.max())[0].tolist()
+        raise InputError(f"covariances{where} differs from its mirror image; make it symmetric.")

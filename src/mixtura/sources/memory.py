@@ -81,9 +81,7 @@ class MemorySource:
 
         def run(number: int) -> None:
             part = blocks[number]
-            results[number] = function(
-                self.X[part, :], None if weights is None else weights[part]
-            )
+            results[number] = function(self.X[part, :], None if weights is None else weights[part])
 
         for_each(run, len(blocks), self.threads)
         while len(results) > 1:
@@ -103,10 +101,8 @@ class MemorySource:
         for_each(run, len(blocks), self.threads)
         return out
 
-    def sample_rows(
-        self, n: int, rng: np.random.Generator
-    ) -> tuple[FloatArray, FloatArray | None]:
-        """Return at most ``n`` distinct rows of positive weight, in row order, and their weights."""
+    def sample_rows(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray | None]:
+        """Return at most ``n`` distinct rows of positive weight, in order, and their weights."""
         weights = self.sample_weight
         if weights is None and n >= self.n_rows:
             return np.asarray(self.X, dtype=np.float64), None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from numbers import Integral
 from typing import Any
 
 import joblib
@@ -13,6 +15,7 @@ import joblib
 from mixtura._errors import InputError
 
 _pools: dict[int, ThreadPoolExecutor] = {}
+_worker = threading.local()
 if hasattr(os, "register_at_fork"):  # a forked child has the records of the pool but no threads
     os.register_at_fork(after_in_child=_pools.clear)
 
@@ -27,9 +30,9 @@ def n_threads(n_jobs: int | None) -> int:
     """
     if n_jobs is None:
         return _default()
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0:
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0:
         raise InputError(f"n_jobs={n_jobs!r} must be None or a whole number other than 0.")
-    return n_jobs if n_jobs > 0 else max(1, joblib.cpu_count() + 1 + n_jobs)
+    return int(n_jobs) if n_jobs > 0 else max(1, joblib.cpu_count() + 1 + int(n_jobs))
 
 
 def _default() -> int:
@@ -42,33 +45,58 @@ def _default() -> int:
     return int(joblib.cpu_count())
 
 
-def for_each(function: Callable[[int], Any], n: int, threads: int) -> None:
+def for_each(
+    function: Callable[[int], Any],
+    n: int,
+    threads: int,
+    on_failure: Callable[[], Any] | None = None,
+) -> None:
     """Call ``function(i)`` for i in range(n), on the pool where that helps.
 
     Threads take numbers from one shared iterator. If a call fails or the wait is interrupted,
-    no further number is taken, and the error is raised once running calls have ended.
+    no further number is taken, and the error is raised once running calls have ended;
+    ``on_failure`` may hurry them. A call from within the pool works on its own thread, so that
+    it never waits for threads that wait for it.
     """
     numbers = iter(range(n))
-    if threads == 1 or n == 1:
+    if threads == 1 or n == 1 or getattr(_worker, "busy", False):
         _drain(function, numbers)
         return
-    pool = _pool(threads)
-    futures = [pool.submit(_drain, function, numbers) for _ in range(min(threads, n))]
+    futures: list[Future[None]] = []
     try:
+        for _ in range(min(threads, n)):
+            futures.append(_pool(threads).submit(_drain, function, numbers))
         for future in futures:
             future.result()
+    except BaseException:
+        if on_failure is not None:
+            on_failure()
+        raise
     finally:
-        for _ in numbers:
-            pass
+        _exhaust(numbers)
         wait(futures)
 
 
-def _drain(function: Callable[[int], Any], numbers: Iterable[int]) -> None:
-    for number in numbers:
-        function(number)
+def _drain(function: Callable[[int], Any], numbers: Iterator[int]) -> None:
+    try:
+        for number in numbers:
+            function(number)
+    except BaseException:
+        _exhaust(numbers)
+        raise
+
+
+def _exhaust(numbers: Iterator[int]) -> None:
+    for _ in numbers:
+        pass
 
 
 def _pool(threads: int) -> ThreadPoolExecutor:
     if threads not in _pools:
-        _pools[threads] = ThreadPoolExecutor(threads, thread_name_prefix="mixtura")
+        pool = ThreadPoolExecutor(threads, "mixtura", initializer=_mark)
+        return _pools.setdefault(threads, pool)
     return _pools[threads]
+
+
+def _mark() -> None:
+    _worker.busy = True

@@ -32,7 +32,7 @@ def expect(
     loglik = kernel(
         block, weights, shift, means, centres, *factors, offsets, zero.zeroth, zero.first, second
     )
-    if mixture.covariance_type in ("full", "tied"):
+    if mixture.family.correlated:
         mirror(zero.second)
     weight = float(len(block)) if sample_weight is None else float(weights.sum())
     return Statistics(

@@ -1,4 +1,4 @@
-"""Compilation on demand: one machine-code function per pass, family and row dtype, cached on disk."""
+"""Compilation on demand: a function per pass, family and row dtype, cached on disk."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit, types
 
 from mixtura.kernels.cpu import passes
+from mixtura.kernels.cpu.densities import FLAGS
 
 logger = logging.getLogger("mixtura")
 _lock = threading.RLock()
@@ -63,16 +64,16 @@ def _versioned(function: Any) -> Any:
 
 
 def _njit(function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
-    options: dict[str, Any] = {"nogil": True, "fastmath": passes.FLAGS}
+    options: dict[str, Any] = {"nogil": True, "fastmath": FLAGS}
     try:
-        return njit(signature, cache=True, **options)(function)  # type: ignore[no-any-return]
+        return njit(signature, cache=True, **options)(function)
     except RuntimeError as error:  # neither the installation nor the user's cache is writable
         logger.warning(
             "compiled code cannot be cached (%s): each process compiles anew. Set NUMBA_CACHE_DIR "
             "to a folder that can be written.",
             error,
         )
-        return njit(signature, **options)(function)  # type: ignore[no-any-return]
+        return njit(signature, **options)(function)
 
 
 def _announce(name: str, family: str, dtype: str) -> None:

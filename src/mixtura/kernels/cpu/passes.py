@@ -10,6 +10,7 @@ from mixtura.kernels.cpu.densities import FLAGS, TILE
 from mixtura.kernels.cpu.tiles import TILE_ROWS as ROWS
 from mixtura.kernels.cpu.vector_math import exp, log
 
+
 @njit(fastmath=FLAGS)
 def load(X, start, shift, x):
     """Transpose a tile of rows of ``X`` about ``shift`` into ``x``; a short tile repeats a row."""
@@ -41,7 +42,19 @@ def log_sum_exp(joint, k, top, total):
 
 
 def expect(
-    X, sample_weight, shift, means, centres, full, tied, diag, spherical, offsets, zeroth, first, second
+    X,
+    sample_weight,
+    shift,
+    means,
+    centres,
+    full,
+    tied,
+    diag,
+    spherical,
+    offsets,
+    zeroth,
+    first,
+    second,
 ):
     """Add the statistics of ``X`` (n, d) to the sums; return the log-likelihood.
 

@@ -125,15 +125,11 @@ def make_squares(rows: int, stored: bool) -> Any:
 
     def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         emit = Emitter(context, builder)
-        x, means, factor, out = (
-            emit.array(signature.args[n], args[n]) for n in (0, 1, 2, 5)
-        )
+        x, means, factor, out = (emit.array(signature.args[n], args[n]) for n in (0, 1, 2, 5))
         j, i, at = args[3], args[4], args[6]
         d = emit.size(means, 1)
         mean_row = emit.times(j, d)
-        factor_rows = [
-            emit.times(emit.offset(mean_row, i, r), d) for r in range(rows)
-        ]
+        factor_rows = [emit.times(emit.offset(mean_row, i, r), d) for r in range(rows)]
 
         def column(c: Any, start: Any, sums: list[list[Any]], first: int) -> None:
             mean = emit.splat(means.data, emit.offset(mean_row, c))
@@ -170,7 +166,7 @@ def make_squares(rows: int, stored: bool) -> Any:
         return context.get_dummy_value()
 
     @intrinsic
-    def squares(typingctx, x, means, factor, j, i, out, at):  # type: ignore[no-untyped-def]
+    def squares(typingctx, x, means, factor, j, i, out, at):
         return types.void(x, means, factor, types.uint64, types.uint64, out, types.uint64), build
 
     return squares
@@ -186,9 +182,7 @@ def make_products(rows: int, columns: int, diagonal: bool) -> Any:
 
     def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         emit = Emitter(context, builder)
-        x, means, weighted, second = (
-            emit.array(signature.args[n], args[n]) for n in (0, 1, 2, 6)
-        )
+        x, means, weighted, second = (emit.array(signature.args[n], args[n]) for n in (0, 1, 2, 6))
         j, i, c, s = args[3], args[4], args[5], args[7]
         d = emit.size(means, 1)
         mean_row = emit.times(j, d)
@@ -223,7 +217,7 @@ def make_products(rows: int, columns: int, diagonal: bool) -> Any:
         return context.get_dummy_value()
 
     @intrinsic
-    def products(typingctx, x, means, weighted, j, i, c, second, s):  # type: ignore[no-untyped-def]
+    def products(typingctx, x, means, weighted, j, i, c, second, s):
         u = types.uint64
         return types.void(x, means, weighted, u, u, u, second, u), build
 

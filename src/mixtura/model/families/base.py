@@ -23,7 +23,9 @@ class Family(ABC):
     """
 
     name: str
-    #: Scatter of the whole table is all that the second moment needs besides ``first``.
+    #: Whether covariances hold more than variances.
+    correlated: bool = False
+    #: Whether the whole table's scatter can stand for the second moment (``within_total``).
     uses_total_scatter: bool = False
 
     @abstractmethod
@@ -71,6 +73,15 @@ class Family(ABC):
         covariances = second / np.where(empty, 1.0, support)
         return covariances if previous is None else np.where(empty, previous, covariances)
 
+    def within_total(
+        self, total: FloatArray, zeroth: FloatArray, first: FloatArray, offset: FloatArray
+    ) -> FloatArray | None:
+        """Return the second moment from the table's scatter, or None if it must be summed.
+
+        ``total`` (d, d) is taken about a point, ``offset`` (k, d) is the centres minus it.
+        """
+        return None
+
     @abstractmethod
     def floored(self, covariances: FloatArray, floor: CovarianceFloor) -> FloatArray:
         """Return the maximum-likelihood covariances under ``covariance >= floor``."""
@@ -112,16 +123,20 @@ def cholesky(matrices: FloatArray, what: str = "covariances") -> FloatArray:
         return np.linalg.cholesky(matrices)
     except np.linalg.LinAlgError:
         pass
-    for component, matrix in enumerate(matrices):
-        try:
-            np.linalg.cholesky(matrix)
-        except np.linalg.LinAlgError:
-            break
+    component = next(j for j, matrix in enumerate(matrices) if not _has_factor(matrix))
     raise InputError(
         f"{what}[{component}] is not positive definite: the component has collapsed onto a point "
         "or a plane. Use fewer components, a simpler covariance_type, or a variance floor "
         "(reg_covar in GaussianMixture, min_variance in m_step and run_em)."
     )
+
+
+def _has_factor(matrix: FloatArray) -> bool:
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def positive(variances: FloatArray) -> FloatArray:

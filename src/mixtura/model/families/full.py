@@ -15,6 +15,7 @@ class Full(Family):
     """Covariances (k, d, d); mclust calls this structure VVV."""
 
     name = "full"
+    correlated = True
 
     def covariance_shape(self, k: int, d: int) -> tuple[int, ...]:
         return (k, d, d)
@@ -77,7 +78,6 @@ class Full(Family):
 
     def pooled(self, total: FloatArray, k: int) -> FloatArray:
         return np.repeat(total[None], k, axis=0)
-
 
 
 def inverse_lower(lower: FloatArray) -> FloatArray:

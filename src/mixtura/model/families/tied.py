@@ -19,6 +19,7 @@ class Tied(Family):
     """One covariance (d, d) for all components; mclust calls this structure EEE."""
 
     name = "tied"
+    correlated = True
     uses_total_scatter = True
 
     def covariance_shape(self, k: int, d: int) -> tuple[int, ...]:
@@ -59,21 +60,16 @@ class Tied(Family):
 
     def within_total(
         self, total: FloatArray, zeroth: FloatArray, first: FloatArray, offset: FloatArray
-    ) -> tuple[FloatArray, bool]:
-        """Return the scatter about the centres from that about one point, and whether to trust it.
-
-        ``total`` (d, d) is the scatter of the table about a point, ``offset`` (k, d) the centres
-        minus that point. It is not to be trusted where the groups lie so far apart that the
-        difference leaves too few digits.
-        """
-        about_point = first + zeroth[:, None] * offset
-        second = self.recentred(total, zeroth, about_point, offset)
+    ) -> FloatArray | None:
+        # The table's scatter about the point less that between the groups (docs/guide, equation
+        # 7); groups very far apart leave too few digits of the difference.
+        second = self.recentred(total, zeroth, first + zeroth[:, None] * offset, offset)
         scale = np.sqrt(np.where(np.diag(total) > 0, np.diag(total), 1.0))
         try:
             pivots = np.diag(np.linalg.cholesky(second / scale / scale[:, None]))
         except np.linalg.LinAlgError:
-            return second, False
-        return second, bool((pivots**2 > TRUSTED).all())
+            return None
+        return second if (pivots**2 > TRUSTED).all() else None
 
     def maximised(
         self, second: FloatArray, zeroth: FloatArray, previous: FloatArray | None
