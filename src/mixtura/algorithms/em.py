@@ -43,6 +43,15 @@ class Step:
         there is none.
     mixture : Mixture
         The parameters after this update.
+
+    Examples
+    --------
+    >>> from mixtura import Mixture, run_em
+    >>> start = Mixture([0.5, 0.5], [[6.0], [7.0]], [1.0, 4.0], "spherical")
+    >>> x, gains = [[-1.0], [0.0], [4.0], [5.0], [6.0]], []
+    >>> result = run_em(x, start, callback=lambda step: gains.append(step.gain))
+    >>> min(gains) >= 0
+    True
     """
 
     restart: int
@@ -71,6 +80,14 @@ class FitResult:
         The start and every later mixture, if they were recorded.
     responsibilities : ndarray (n, k) or None
         Of the rows under ``mixture``, where they were asked for.
+
+    Examples
+    --------
+    >>> from mixtura import Mixture, run_em
+    >>> start = Mixture([0.5, 0.5], [[6.0], [7.0]], [1.0, 4.0], "spherical")
+    >>> result = run_em([[-1.0], [0.0], [4.0], [5.0], [6.0]], start, max_iter=1)
+    >>> result.n_iter, result.converged
+    (1, False)
     """
 
     mixture: Mixture

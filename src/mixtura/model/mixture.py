@@ -169,7 +169,13 @@ class Mixture:
         )
 
     def n_parameters(self) -> int:
-        """Return the number of free parameters."""
+        """Return the number of free parameters.
+
+        Returns
+        -------
+        int
+            Of weights (one less than components), means and covariances.
+        """
         k, d = self.means.shape
         return k * d + k - 1 + self.family.n_covariance_parameters(k, d)
 
