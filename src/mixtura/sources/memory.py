@@ -16,7 +16,8 @@ T = TypeVar("T")
 #: Work of a block, in units of ``mixtura.kernels.work`` (about a nanosecond): enough to make
 #: handing it to a thread cheap, few enough blocks to share a pass among many cores.
 BLOCK_WORK = 5e5
-MAX_BLOCKS = 256
+BLOCK_ROWS = 2048  # with fewer, adding up the results would show beside computing them
+MAX_BLOCKS = 64
 #: Doubles that the partial results of a pass may hold together (32 MiB).
 RESULT_DOUBLES = 4_194_304
 
@@ -117,7 +118,8 @@ class MemorySource:
 
 def split(n_rows: int, row_work: float, result_size: int) -> list[slice]:
     """Return row ranges of equal size that depend on nothing but these numbers."""
-    most = max(1, min(MAX_BLOCKS, RESULT_DOUBLES // max(1, result_size), n_rows))
-    count = int(min(most, max(1.0, np.ceil(n_rows * row_work / BLOCK_WORK))))
+    most = min(MAX_BLOCKS, RESULT_DOUBLES // max(1, result_size), n_rows // BLOCK_ROWS)
+    count = max(1, min(most, int(np.ceil(n_rows * row_work / BLOCK_WORK))))
+    count = -(-count // 4) * 4 if count > 4 else count  # equal shares for 2 and 4 threads
     step = -(-n_rows // count)
     return [slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]

@@ -32,18 +32,10 @@ def expect(
     loglik = kernel(
         block, weights, shift, means, centres, *factors, offsets, zero.zeroth, zero.first, second
     )
-    if mixture.family.correlated:
-        mirror(zero.second)
     weight = float(len(block)) if sample_weight is None else float(weights.sum())
     return Statistics(
         mixture.family, loglik, weight, zero.zeroth, zero.first, zero.second, mixture.means
     )
-
-
-def mirror(second: FloatArray) -> None:
-    """Copy the lower triangles of (..., d, d) to the upper ones."""
-    rows, columns = np.triu_indices(second.shape[-1], 1)
-    second[..., rows, columns] = second[..., columns, rows]
 
 
 def responsibilities(block: NDArray[Any], mixture: Mixture) -> FloatArray:

@@ -93,7 +93,20 @@ def expect(
             moments.diag(x, means, joint, first, second)
         if spherical is not None:
             moments.spherical(x, means, joint, distance, first, second)
+    if full is not None:
+        mirror(second)
+    if tied is not None:
+        mirror(second)
     return loglik
+
+
+@njit(fastmath=FLAGS)
+def mirror(second):
+    """Copy the lower triangles of ``second`` (k, d, d) to the upper ones."""
+    for j in range(second.shape[0]):
+        for i in range(second.shape[1]):
+            for c in range(i):
+                second[j, c, i] = second[j, i, c]
 
 
 @njit(fastmath=FLAGS)
