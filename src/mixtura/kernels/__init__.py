@@ -12,8 +12,8 @@ from mixtura.model import Mixture, Statistics
 
 ENGINES = ("auto", "numpy", "numba")
 #: Cost of one pass (see ``work``) from which machine code pays for loading it. Measured: a pass
-#: of this size takes NumPy about 10 ms, and loading Numba with cached code about 0.6 s.
-NUMBA_WORK = 4e6
+#: of this size takes NumPy about 30 ms, and loading Numba with cached code takes about 0.6 s.
+NUMBA_WORK = 2e6
 
 
 class Kernels(Protocol):

@@ -1,0 +1,89 @@
+"""``mixtura assign``: say for every row of a table which component it belongs to."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.console import RenderableType
+
+from mixtura.cli.console import grid, print_json, show
+from mixtura.cli.models import load_model, matching_matrix
+from mixtura.cli.options import ENDINGS, JsonOption, ModelArgument, TableArgument, ThreadsOption
+from mixtura.io.tables import STREAM, check_writable, read_table, write_table
+
+SURE = 0.99
+
+
+def assign(
+    model: ModelArgument,
+    table: TableArgument,
+    output: Annotated[
+        str,
+        typer.Option("--output", "-o", help=f"Write here: {ENDINGS}; '-' is standard output."),
+    ] = STREAM,
+    threads: ThreadsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Append to every row its component, the probabilities and the certainty.
+
+    The new columns are component (from 0), probability_0, probability_1 and so on, and certainty,
+    the largest of them. All columns of the table are kept as they are. The columns that the model
+    needs are found by their names, in any order.
+    """
+    if as_json and output == STREAM:
+        raise typer.BadParameter("--json and the table cannot both go to standard output: give -o.")
+    check_writable(output)
+    fitted, names = load_model(model, threads)
+    source = read_table(table)
+    probabilities = fitted.predict_proba(matching_matrix(source, fitted, names))
+    columns = assignment(probabilities)
+    write_table(output, source.appended(columns))
+    if output == STREAM:
+        return
+    result = group_facts(columns)
+    if as_json:
+        print_json({"table": source.source, "output": output, **result})
+    else:
+        show(groups_table(result))
+
+
+def assignment(probabilities: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Return the columns that ``assign`` appends."""
+    each = {f"probability_{j}": column for j, column in enumerate(probabilities.T)}
+    component = probabilities.argmax(axis=1)
+    return {"component": component, **each, "certainty": probabilities.max(axis=1)}
+
+
+def group_facts(columns: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    """Return how many rows each component received, and how surely."""
+    component, certainty = columns["component"], columns["certainty"]
+    k = len(columns) - 2
+    sizes = np.bincount(component, minlength=k)
+    sums = np.bincount(component, weights=certainty, minlength=k)
+    sure = np.bincount(component, weights=certainty > SURE, minlength=k)
+    return {
+        "rows": len(component),
+        "sizes": sizes,
+        "mean_certainty": [s / n if n else None for s, n in zip(sums, sizes, strict=True)],
+        "rows_above_99_percent": sure.astype(int),
+    }
+
+
+def groups_table(result: dict[str, Any]) -> RenderableType:
+    """Return the facts of the groups as a table for people."""
+    rows = []
+    for j, (size, certainty, sure) in enumerate(
+        zip(
+            result["sizes"],
+            result["mean_certainty"],
+            result["rows_above_99_percent"],
+            strict=True,
+        )
+    ):
+        share = f"{size / result['rows']:.1%}"
+        mean = "-" if certainty is None else f"{certainty:.4f}"
+        rows.append([str(j), f"{size:,}", share, mean, f"{sure:,}"])
+    return grid(["component", "rows", "share", "mean certainty", "rows above 99 %"], rows)

@@ -1,0 +1,140 @@
+"""``mixtura demo``: the main job from start to end, on a table that comes with scikit-learn."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.console import RenderableType
+from sklearn.datasets import load_wine
+from sklearn.metrics import adjusted_rand_score
+
+from mixtura import GaussianMixture
+from mixtura.cli.assign import assignment, group_facts, groups_table
+from mixtura.cli.console import grid, heading, show
+from mixtura.io.arrow import pa
+from mixtura.io.table import Table
+from mixtura.io.tables import check_directory, write_table
+
+COVARIANCES = ("full", "tied", "diag", "spherical")
+COMPONENTS = 3
+STARTS = 10
+COLUMNS_SHOWN = 4  # of the profile of a group
+BAR_HALF = 8  # characters on either side of a bar's middle
+UNSURE_SHOWN = 5
+
+
+def demo(
+    output_dir: Annotated[
+        Path, typer.Option(help="Directory for the model and the assigned table.")
+    ] = Path("."),
+    seed: Annotated[int, typer.Option(min=0, help="Seed.")] = 0,
+) -> None:
+    """Find the groups in scikit-learn's wine table and show all that there is to see.
+
+    178 wines, 13 measurements each, from three cultivars; the cultivar is not shown to the fit.
+    Writes mixtura-demo.mixtura and mixtura-demo.csv.
+    """
+    model_path, table_path = (output_dir / f"mixtura-demo.{end}" for end in ("mixtura", "csv"))
+    check_directory(model_path)
+    wine = load_wine()
+    names = [str(name) for name in wine.feature_names]
+    cultivar = np.asarray(wine.target_names)[wine.target]
+    models = {kind: fitted(kind, wine.data, seed) for kind in COVARIANCES}
+    criteria = {kind: model.bic(wine.data) for kind, model in models.items()}
+    model = models[min(criteria, key=criteria.__getitem__)]
+    columns = assignment(model.predict_proba(wine.data))
+    show(
+        f"178 wines, 13 measurements, {COMPONENTS} components, {STARTS} starts of each structure",
+        heading("Covariance structures (BIC: lower is better)"),
+        choice(criteria),
+        heading("Groups"),
+        groups_table(group_facts(columns)),
+        heading("What sets each group apart (standard deviations from the mean of all wines)"),
+        profiles(model.means_, wine.data, names),
+        heading("Least certain rows"),
+        least_certain(columns, cultivar),
+        heading("Groups and cultivars (the fit has not seen the cultivars)"),
+        *agreement(columns["component"], cultivar),
+    )
+    model.feature_names_in_ = np.asarray(names, dtype=object)
+    model.save(model_path)
+    measured = pa.table(list(wine.data.T.copy()), names=names)
+    table = Table("the wine table", measured).appended({"cultivar": cultivar, **columns})
+    write_table(table_path, table)
+    show(f"\nwrote {model_path} and {table_path}", heading("Try next"))
+    show(*(f"  {command}" for command in commands(str(model_path), str(table_path))))
+
+
+def fitted(covariance_type: str, X: NDArray[Any], seed: int) -> GaussianMixture:
+    """Return the best of a few fits with this covariance structure."""
+    model = GaussianMixture(
+        COMPONENTS, covariance_type=covariance_type, n_init=STARTS, random_state=seed
+    )
+    return model.fit(X)
+
+
+def choice(criteria: dict[str, float]) -> RenderableType:
+    """Return the criterion of each covariance structure and which one it favours."""
+    best = min(criteria.values())
+    rows = [
+        [kind, f"{value:,.1f}", "chosen" if value == best else ""]
+        for kind, value in criteria.items()
+    ]
+    return grid(["structure", "BIC", ""], rows)
+
+
+def profiles(means: NDArray[Any], X: NDArray[Any], names: list[str]) -> RenderableType:
+    """Return, for each group, the columns whose mean is furthest from that of the table."""
+    scores = (means - X.mean(axis=0)) / X.std(axis=0)
+    rows = []
+    for j, group in enumerate(scores):
+        for rank, i in enumerate(np.argsort(-np.abs(group))[:COLUMNS_SHOWN]):
+            label = f"component {j}" if rank == 0 else ""
+            word = "high" if group[i] > 0 else "low"
+            rows.append([label, names[i], word, f"{group[i]:+.2f}", bar(group[i])])
+    scale = f"{'-2':<{BAR_HALF}}0{'+2':>{BAR_HALF}}"
+    return grid(["", "column", "", "sd", scale], rows)
+
+
+def bar(value: float) -> str:
+    """Return a bar to the left (low) or to the right (high) of a middle line; 2 fills a half."""
+    bar = "█" * min(BAR_HALF, max(1, round(abs(value) * BAR_HALF / 2)))
+    left, right = (bar, "") if value < 0 else ("", bar)
+    return f"{left:>{BAR_HALF}}│{right:<{BAR_HALF}}"
+
+
+def least_certain(columns: dict[str, NDArray[Any]], cultivar: NDArray[Any]) -> RenderableType:
+    """Return the rows with the smallest certainty."""
+    certainty = columns["certainty"]
+    each = [name for name in columns if name.startswith("probability_")]
+    rows = []
+    for row in np.argsort(certainty, kind="stable")[:UNSURE_SHOWN]:
+        probabilities = [f"{columns[name][row]:.4f}" for name in each]
+        rows.append([f"row {row + 1}", cultivar[row], f"{certainty[row]:.4f}", *probabilities])
+    return grid(["", "cultivar", "certainty", *each], rows)
+
+
+def agreement(component: NDArray[Any], cultivar: NDArray[Any]) -> list[RenderableType]:
+    """Return the contingency table and the adjusted Rand index."""
+    kinds = sorted(set(cultivar.tolist()))
+    rows = []
+    for j in range(COMPONENTS):
+        counts = [int(((component == j) & (cultivar == kind)).sum()) for kind in kinds]
+        rows.append([f"component {j}", *(str(count) for count in counts)])
+    index = adjusted_rand_score(cultivar, component)
+    return [grid(["", *kinds], rows), f"adjusted Rand index {index:.3f} (1 perfect, 0 chance)"]
+
+
+def commands(model: str, table: str) -> list[str]:
+    """Return commands to go on with."""
+    model, table = shlex.quote(model), shlex.quote(table)
+    return [
+        f"mixtura info {model}",
+        f"mixtura sample {model} -n 5",
+        f"mixtura fit {table} -k 3 --covariance tied --columns alcohol,flavanoids,proline",
+    ]

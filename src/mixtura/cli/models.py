@@ -1,0 +1,131 @@
+"""What several commands do with a fitted model: read it, match a table to it, describe it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Group, RenderableType
+
+from mixtura import GaussianMixture, load
+from mixtura._errors import TableError
+from mixtura.cli.console import grid, number, width
+from mixtura.io.arrays import generic_names
+from mixtura.io.columns import numeric_columns
+from mixtura.io.table import Table, counted
+
+COMPONENT_WIDTH = 20  # characters that a mean, its deviation and a gap may take
+
+
+def load_model(path: Path, threads: int | None = None) -> tuple[GaussianMixture, list[str] | None]:
+    """Return a model that takes plain matrices, and the names of its columns if it has any."""
+    model = load(path)
+    names = column_names(model)
+    if names is not None:
+        del model.feature_names_in_  # tables are matched to the names here, not by scikit-learn
+    model.set_params(n_jobs=threads)
+    return model, names
+
+
+def column_names(model: GaussianMixture) -> list[str] | None:
+    """Return the names of the columns that the model was fitted on."""
+    names = getattr(model, "feature_names_in_", None)
+    return None if names is None else [str(name) for name in names]
+
+
+def matching_matrix(table: Table, model: GaussianMixture, names: list[str] | None) -> NDArray[Any]:
+    """Return the columns that the model needs: by name, or by position if it knows no names."""
+    if names is not None:
+        return numeric_columns(table, names).X
+    numeric = numeric_columns(table)
+    if len(numeric.names) != model.n_features_in_:
+        raise TableError(
+            f"{table.source} has {counted(len(numeric.names), 'column')} of numbers; the model, "
+            f"which has no column names, needs {model.n_features_in_}."
+        )
+    return numeric.X
+
+
+def log_likelihood_facts(model: GaussianMixture, total: float, weight: float) -> dict[str, float]:
+    """Return the log-likelihood (nats) and the criteria that follow from it."""
+    n_parameters = model.mixture_.n_parameters()
+    return {
+        "log_likelihood": total,
+        "log_likelihood_per_row": total / weight,
+        "bic": n_parameters * float(np.log(weight)) - 2.0 * total,
+        "aic": 2.0 * (n_parameters - total),
+    }
+
+
+def likelihood_lines(result: dict[str, Any]) -> dict[str, str]:
+    """Return the log-likelihood and the criteria as names and values for people."""
+    total, mean = result["log_likelihood"], result["log_likelihood_per_row"]
+    return {
+        "log-likelihood": f"{total:,.4f} nats, {mean:.6f} per row",
+        "BIC": f"{result['bic']:,.2f}",
+        "AIC": f"{result['aic']:,.2f}",
+    }
+
+
+def model_line(result: dict[str, Any]) -> str:
+    """Return what kind of model it is, for people."""
+    components = counted(result["components"], "component")
+    parameters = counted(result["n_parameters"], "parameter")
+    return f"{components}, {result['covariance_type']} covariances, {parameters}"
+
+
+def description(model: GaussianMixture, names: list[str] | None) -> dict[str, Any]:
+    """Return all that there is to know about a fitted model."""
+    return {
+        "components": len(model.weights_),
+        "covariance_type": model.covariance_type,
+        "columns": names,
+        "n_columns": model.n_features_in_,
+        "n_parameters": model.mixture_.n_parameters(),
+        "converged": bool(model.converged_),
+        "status": str(model.status_.value),
+        "iterations": int(model.n_iter_),
+        "log_likelihood_per_row_trace": list(model.lower_bounds_),
+        "weights": model.weights_,
+        "means": model.means_,
+        "standard_deviations": standard_deviations(model),
+        "covariances": model.covariances_,
+    }
+
+
+def standard_deviations(model: GaussianMixture) -> NDArray[Any]:
+    """Return the standard deviation of every column in every component."""
+    mixture = model.mixture_
+    k, d = mixture.means.shape
+    matrices = mixture.family.full(mixture.covariances, k, d)
+    return np.sqrt(np.diagonal(matrices, axis1=1, axis2=2))
+
+
+def components_table(model: GaussianMixture, names: list[str] | None) -> RenderableType:
+    """Return weights, means and standard deviations, as many components abreast as fit."""
+    names = names or generic_names(model.n_features_in_)
+    labels = ["weight", *names]
+    abreast = max(1, (width() - max(map(len, labels))) // COMPONENT_WIDTH)
+    tables: list[RenderableType] = []
+    for start in range(0, len(model.weights_), abreast):
+        columns = range(start, min(start + abreast, len(model.weights_)))
+        cells = [component_cells(model, j) for j in columns]
+        rows = [list(row) for row in zip(labels, *cells, strict=True)]
+        tables += [grid(["mean ± sd", *(f"component {j}" for j in columns)], rows), ""]
+    return Group(*tables[:-1])
+
+
+def component_cells(model: GaussianMixture, component: int) -> list[str]:
+    """Return the weight of a component, and mean and standard deviation of every column in it."""
+    means, deviations = model.means_[component], standard_deviations(model)[component]
+    pairs = zip(means, deviations, strict=True)
+    shown = [f"{number(mean)} ± {number(deviation, 3)}" for mean, deviation in pairs]
+    return [f"{model.weights_[component]:.4f}", *shown]
+
+
+def weights_table(model: GaussianMixture) -> RenderableType:
+    """Return the weights alone, for a model too large to print."""
+    rows = [[str(j), f"{weight:.4f}"] for j, weight in enumerate(model.weights_)]
+    return grid(["component", "weight"], rows)

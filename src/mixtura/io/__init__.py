@@ -1,0 +1,1 @@
+"""Tables in and out, and model files; import the modules, so that nothing optional is loaded."""

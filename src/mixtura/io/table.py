@@ -1,0 +1,79 @@
+"""What a table is, between the file it came from and the columns that are used."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixtura._errors import TableError
+from mixtura.io.arrow import pa
+
+
+def row_number(row: int) -> str:
+    """Say where a row is by its number, counted from 1."""
+    return f"row {row + 1}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns, each with a name of its own, as they were read, and where each row stands.
+
+    ``where`` turns a row index from 0 into the words ``line 7`` (text) or ``row 6`` (other kinds);
+    ``is_text`` says that every column is text because the format knows nothing else.
+    """
+
+    source: str
+    columns: pa.Table
+    where: Callable[[int], str] = row_number
+    is_text: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise where columns share a name, with their positions."""
+        repeated = [name for name, count in Counter(self.names).items() if count > 1]
+        if not repeated:
+            return
+        where = ", ".join(str(j + 1) for j, name in enumerate(self.names) if name == repeated[0])
+        if not repeated[0]:
+            raise TableError(f"{self.source}: columns {where} have no name; give each one a name.")
+        raise TableError(
+            f"{self.source} has several columns called {quoted(repeated)} (columns {where}); give "
+            "each one a name of its own."
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """The column names, in order."""
+        return list(self.columns.column_names)
+
+    @property
+    def n_rows(self) -> int:
+        """The number of rows."""
+        return int(self.columns.num_rows)
+
+    def appended(self, columns: Mapping[str, NDArray[np.generic]]) -> Table:
+        """Return the table with more columns on its right."""
+        clashes = [name for name in columns if name in self.names]
+        if clashes:
+            raise TableError(
+                f"{self.source} already has columns called {quoted(clashes)}; rename or remove "
+                "them first."
+            )
+        extended = self.columns
+        for name, values in columns.items():
+            extended = extended.append_column(name, pa.array(values))
+        return replace(self, columns=extended)
+
+
+def quoted(names: list[str]) -> str:
+    """Return names for a message: quoted, separated by commas, the tail of a long list counted."""
+    shown = ", ".join(f"'{name}'" for name in names[:10])
+    return shown if len(names) <= 10 else f"{shown} and {len(names) - 10} more"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it must be."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

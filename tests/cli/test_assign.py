@@ -1,0 +1,104 @@
+"""mixtura assign."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mixtura import load
+from mixtura.cli.assign import assignment, group_facts
+from mixtura.io.tables import read_table
+
+
+def test_the_table_goes_to_standard_output(run: Any, model: Path, table: Path) -> None:
+    result = run("assign", model, table)
+    assert result.stderr == ""
+    lines = result.stdout.splitlines()
+    source = table.read_text().splitlines()
+    assert lines[0] == f"{source[0]},component,probability_0,probability_1,probability_2,certainty"
+    assert [line.rsplit(",", 5)[0] for line in lines] == source
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    groups = {row["group"]: row["component"] for row in rows}
+    assert len(set(groups.values())) == 3
+    for row in rows:
+        each = [float(row[f"probability_{j}"]) for j in range(3)]
+        assert sum(each) == pytest.approx(1.0)
+        assert float(row["certainty"]) == max(each) == each[int(row["component"])]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".parquet", ".arrow"])
+def test_the_table_goes_to_a_file(
+    run: Any, model: Path, table: Path, tmp_path: Path, points: np.ndarray, ending: str
+) -> None:
+    path = tmp_path / f"out{ending}"
+    result = run("assign", model, table, "-o", path)
+    lines = [line.split() for line in result.stdout.splitlines()]
+    rest = ["rows", "share", "mean", "certainty", "rows", "above", "99", "%"]
+    assert lines[0] == ["component", *rest]
+    assert sorted(line[1] for line in lines[1:]) == ["30", "50", "70"]
+    columns = read_table(path).columns
+    assert columns.column_names[:4] == ["x", "group", "y", "w"]
+    component = columns.column("component").cast("int64").to_numpy()
+    fitted = load(model)
+    del fitted.feature_names_in_
+    np.testing.assert_array_equal(component, fitted.predict(points))
+
+
+def test_facts_for_machines(run: Any, model: Path, table: Path, tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    result = json.loads(run("assign", model, table, "-o", path, "--json").stdout)
+    assert result["output"] == str(path)
+    assert result["rows"] == sum(result["sizes"]) == 150
+    assert all(0.9 < mean <= 1 for mean in result["mean_certainty"])
+    assert run("assign", model, table, "--json", code=2).stdout == ""
+
+
+def test_columns_are_found_by_name(run: Any, model: Path, table: Path, tmp_path: Path) -> None:
+    rows = [line.split(",") for line in table.read_text().splitlines()]
+    path = tmp_path / "reordered.csv"
+    path.write_text("".join(f"{y},{x}\n" for x, _, y, _ in rows))
+    appended = [line.split(",")[2:] for line in run("assign", model, path).stdout.splitlines()]
+    expected = [line.split(",")[4:] for line in run("assign", model, table).stdout.splitlines()]
+    assert appended == expected
+    path.write_text("x\n1\n")
+    assert "has no column 'y'" in run("assign", model, path, code=3).stderr
+
+
+def test_names_that_are_taken(run: Any, model: Path, table: Path, tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    run("assign", model, table, "-o", path)
+    content = path.read_bytes()
+    message = run("assign", model, path, "-o", path, code=3).stderr
+    assert "already has columns called 'component', 'probability_0'" in message
+    assert path.read_bytes() == content
+
+
+def test_a_place_that_cannot_be_written(run: Any, model: Path, table: Path) -> None:
+    for output, words in (("out", "the ending says no format"), ("no/o.csv", "no directory")):
+        assert words in run("assign", model, table, "-o", output, code=3).stderr
+
+
+def test_a_matrix_can_hold_no_text(run: Any, model: Path, table: Path, tmp_path: Path) -> None:
+    message = run("assign", model, table, "-o", tmp_path / "out.npy", code=3).stderr
+    assert "can hold numbers only, and 'group' is not" in message
+
+
+def test_an_empty_component_has_no_certainty() -> None:
+    columns = assignment(np.array([[0.9, 0.1, 0.0], [0.0, 1.0, 0.0]]))
+    assert list(columns) == [
+        "component",
+        "probability_0",
+        "probability_1",
+        "probability_2",
+        "certainty",
+    ]
+    facts = group_facts(columns)
+    assert facts["sizes"].tolist() == [1, 1, 0]
+    assert facts["mean_certainty"] == [0.9, 1.0, None]
+    assert facts["rows_above_99_percent"].tolist() == [0, 1, 0]

@@ -1,0 +1,233 @@
+"""mixtura fit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mixtura import load
+
+
+def test_a_fit_for_people(run: Any, table: Path, tmp_path: Path) -> None:
+    result = run("fit", table, "-k", 3, "--drop", "w", "-o", tmp_path / "m.mixtura")
+    assert result.stderr == (
+        "left out, not numbers: group (text); --columns and --drop choose columns\n"
+    )
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"table           {table}: 150 rows"
+    assert lines[1] == "columns         x, y"
+    assert lines[2] == "model           3 components, full covariances, 17 parameters"
+    assert lines[3].startswith("status          Converged")
+    assert [line.split()[0] for line in lines[4:7]] == ["log-likelihood", "BIC", "AIC"]
+    assert [word for word in lines[8].split() if not word.isdigit()] == [
+        "mean",
+        "±",
+        "sd",
+        *(["component"] * 3),
+    ]
+    assert sorted(lines[9].split()[1:]) == ["0.2000", "0.3333", "0.4667"]
+    assert lines[-1] == (
+        f"model written to {tmp_path / 'm.mixtura'}; mixtura info prints all of it"
+    )
+    model = load(tmp_path / "m.mixtura")
+    assert list(model.feature_names_in_) == ["x", "y"]
+    assert model.callback is None
+
+
+def test_a_large_model_prints_its_weights(run: Any, tmp_path: Path) -> None:
+    X = np.random.default_rng(0).normal(size=(20, 201))
+    np.save(tmp_path / "wide.npy", X)
+    lines = run("fit", tmp_path / "wide.npy", "-k", 1, "--covariance", "diag").stdout.splitlines()
+    assert [line.split() for line in lines[-2:]] == [["component", "weight"], ["0", "1.0000"]]
+
+
+def test_a_fit_for_machines(run: Any, table: Path) -> None:
+    result = json.loads(run("fit", table, "-k", 3, "--columns", "y,x", "--json").stdout)
+    assert result["table"] == str(table)
+    assert result["rows"] == result["total_weight"] == 150
+    assert result["columns"] == ["y", "x"]
+    assert result["components"] == len(result["means"]) == len(result["covariances"]) == 3
+    assert result["converged"] is True
+    assert result["left_out"] == {}
+    assert result["model"] is None
+    assert result["seed"] == 0
+    assert len(result["log_likelihood_per_row_trace"]) == result["iterations"]
+    assert result["log_likelihood"] == pytest.approx(150 * result["log_likelihood_per_row"])
+    assert sorted(np.round(result["weights"], 4)) == [0.2, 0.3333, 0.4667]
+
+
+def test_settings_reach_the_model(run: Any, table: Path, tmp_path: Path) -> None:
+    path = tmp_path / "m.mixtura"
+    options = {
+        "--covariance": "diag",
+        "--seed": 5,
+        "--n-init": 2,
+        "--init": "k-means++",
+        "--max-iter": 70,
+        "--tol": 1e-5,
+        "--reg-covar": 1e-7,
+        "--engine": "numpy",
+        "--threads": 1,
+    }
+    words = [word for option in options.items() for word in option]
+    run("fit", table, "--columns", "x,y", "--components", 2, "--output", path, *words)
+    settings = load(path).get_params()
+    expected = {
+        "n_components": 2,
+        "covariance_type": "diag",
+        "random_state": 5,
+        "n_init": 2,
+        "init_params": "k-means++",
+        "max_iter": 70,
+        "tol": 1e-5,
+        "reg_covar": 1e-7,
+        "engine": "numpy",
+    }
+    assert {name: settings[name] for name in expected} == expected
+
+
+def test_weights_count_rows(run: Any, table: Path, tmp_path: Path) -> None:
+    lines = table.read_text().splitlines()
+    repeated = [line for line in lines[1:] for _ in range(int(line.split(",")[-1]))]
+    (tmp_path / "repeated.csv").write_text("\n".join([lines[0], *repeated]) + "\n")
+    arguments = ("-k", 3, "--json", "--tol", 1e-10)
+    weighted = json.loads(run("fit", table, "--weights", "w", *arguments).stdout)
+    plain = json.loads(run("fit", tmp_path / "repeated.csv", "--drop", "w", *arguments).stdout)
+    assert weighted["columns"] == ["x", "y"]
+    assert weighted["total_weight"] == plain["rows"] == 225
+    assert sorted(weighted["weights"]) == pytest.approx(sorted(plain["weights"]), abs=1e-6)
+    for name in ("log_likelihood", "bic", "aic"):
+        assert weighted[name] == pytest.approx(plain[name], rel=1e-9)
+
+
+def test_a_fit_that_has_not_converged_warns_and_succeeds(
+    run: Any, table: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "m.mixtura"
+    arguments = ("fit", table, "-k", 5, "--init", "random", "--max-iter", 1, "-o", path)
+    result = run(*arguments)
+    assert "warning: " in result.stderr
+    assert "max_iter" in result.stderr
+    assert not load(path).converged_
+    assert run(*arguments, "--quiet").stderr == ""
+
+
+def test_standard_input(run: Any, table: Path) -> None:
+    result = run("fit", "-", "-k", 1, "--drop", "w", "--json", input=table.read_bytes())
+    assert json.loads(result.stdout)["table"] == "standard input"
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "words"),
+    [
+        ("", [], "is empty; a table needs a header line and rows."),
+        ("a,b\n", [], "has a header but no rows."),
+        ("a,a\n1,2\n", [], "several columns called 'a' (columns 1, 2)"),
+        ("a,b\n1,2\n3\n", [], "line 3 has 1 cell where the first line has 2"),
+        ("a,b\nx,1\ny,2\n", ["--columns", "a"], "column 'a' holds text, not numbers"),
+        ("a,b\n1,1\n2,1\nx,2\n", [], "column 'a' holds 'x' on line 4, which is not a number"),
+        ("a,b\n1,\n2,3\n", [], "missing cells, which this version cannot fit: 'b' (1, first on"),
+        ("a,b\n1,2\n", ["--columns", "c"], "has no column 'c'; its columns are 'a', 'b'."),
+        ("a,b\n1,2\n", ["--weights", "c"], "has no column 'c'"),
+        ("a,b\n1,2\n3,4\n", ["-k", "5"], "components"),
+        ("a,b\n1,4\n3,-2\n", ["--weights", "b"], "weight in column 'b' is -2 on line 3; weights"),
+        ("a,b\n1,0\n3,0\n", ["--weights", "b"], "all weights in column 'b' are 0"),
+        ("a,b\n1,2\n3,4\n", ["-o", "no/m.mixtura"], "there is no directory no."),
+        ("a,b\n1,2\n3,4\n", ["-o", "."], "is a directory; name a file inside it."),
+    ],
+)
+def test_input_that_cannot_be_used(
+    run: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: str,
+    options: list[str],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text(content)
+    result = run("fit", "t.csv", "-k", 1, *options, code=3)
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert words in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-k", 0],
+        ["-k", 2, "--covariance", "round"],
+        ["-k", 2, "--tol", "small"],
+        ["-k", 2, "--reg-covar", "-1"],
+        ["-k", 2, "--engine", "gpu"],
+        ["-k", 2, "--threads", 0],
+    ],
+)
+def test_options_out_of_range(run: Any, table: Path, options: list[Any]) -> None:
+    assert "Usage" in run("fit", table, *options, code=2).stderr
+
+
+PRESS = """
+import os, signal
+from mixtura.cli import progress
+call = progress.Watch.__call__
+def press(self, step):
+    result = call(self, step)
+    if self.iterations == 2:
+        for _ in range({times}): os.kill(os.getpid(), signal.SIGINT)
+    return result
+progress.Watch.__call__ = press
+"""
+PRESS_EARLY = """
+import os, signal, mixtura
+fit = mixtura.GaussianMixture.fit
+def press(self, *arguments, **options):
+    os.kill(os.getpid(), signal.SIGINT)
+    return fit(self, *arguments, **options)
+mixtura.GaussianMixture.fit = press
+"""
+SLOW = ("-k", 3, "--drop", "w", "--tol", 0, "--init", "random")
+
+
+def test_ctrl_c_keeps_the_model(program: Any, table: Path, tmp_path: Path) -> None:
+    result = program("fit", table, *SLOW, "-o", "m.mixtura", before=PRESS.format(times=1))
+    assert result.returncode == 130
+    assert result.stdout == ""
+    assert result.stderr.splitlines()[-2:] == [
+        "stopping after this iteration; press Ctrl-C again to break off",
+        "interrupted after 3 iterations; the best model so far is in m.mixtura",
+    ]
+    model = load(tmp_path / "m.mixtura")
+    assert list(model.feature_names_in_) == ["x", "y"]
+    assert model.n_iter_ == 3
+    assert not model.converged_
+
+
+def test_a_second_ctrl_c_keeps_the_parameters(program: Any, table: Path, tmp_path: Path) -> None:
+    result = program("fit", table, *SLOW, "-o", "m.mixtura", before=PRESS.format(times=2))
+    assert result.returncode == 130
+    assert "the best model so far is in m.mixtura" in result.stderr
+    assert "Traceback" not in result.stderr
+    model = load(tmp_path / "m.mixtura")
+    assert model.weights_.sum() == pytest.approx(1.0)
+    assert model.tol == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "options"),
+    [(PRESS.format(times=1), ()), (PRESS_EARLY, ()), (PRESS_EARLY, ("-o", "m.mixtura"))],
+)
+def test_ctrl_c_with_nothing_to_keep(
+    program: Any, table: Path, tmp_path: Path, before: str, options: tuple[str, ...]
+) -> None:
+    result = program("fit", table, *SLOW, *options, before=before)
+    assert result.returncode == 130
+    assert result.stderr.splitlines()[-1] == "interrupted; nothing was written"
+    assert "Traceback" not in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]

@@ -1,0 +1,154 @@
+"""Watching and stopping a fit."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from mixtura.cli import progress
+from mixtura.cli.progress import Watch, duration, iterations_left, shown, stopping_on_interrupt
+
+
+def step(iteration: int, log_likelihood: float, **others: Any) -> Any:
+    """Return what a callback is given."""
+    fields = {"restart": 0, "gain": 2.0, "remaining": 0.1, "mixture": f"mixture {iteration}"}
+    return SimpleNamespace(
+        iteration=iteration, log_likelihood=log_likelihood, **{**fields, **others}
+    )
+
+
+def watch(**options: Any) -> Watch:
+    """Return a watch over 100 rows."""
+    return Watch(**{"tol": "auto", "max_iter": 50, "weight": 100.0, "keep": True, **options})
+
+
+def geometric(ratio: float, first: float, tol: float | str) -> tuple[float, int]:
+    """Return the estimate after the first gain and the true count, for exact geometric gains."""
+    gain, count = first, 0
+    while (gain * ratio / (1 - ratio) if tol == "auto" else gain) > (
+        progress.AUTO_GOAL if tol == "auto" else tol
+    ):
+        gain, count = gain * ratio, count + 1
+    return iterations_left(first, first * ratio / (1 - ratio), tol), count
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.5, 0.99])
+@pytest.mark.parametrize("tol", ["auto", 1e-3, 1e-9])
+def test_geometric_gains_are_foreseen(ratio: float, tol: float | str) -> None:
+    estimate, count = geometric(ratio, 0.3, tol)
+    assert estimate <= count < estimate + 1
+
+
+def test_what_cannot_be_foreseen() -> None:
+    for gain, remaining in ((0.0, 1.0), (1.0, math.inf), (math.nan, 1.0), (1.0, math.nan)):
+        assert iterations_left(gain, remaining, "auto") == math.inf
+    assert iterations_left(1.0, 1.0, 0.0) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.0, "0:00"), (0.2, "0:01"), (61, "1:01"), (3600, "1:00:00")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_the_best_parameters_are_kept() -> None:
+    seen = watch()
+    for iteration, value in ((1, -300.0), (2, -200.0), (3, -250.0), (1, -400.0)):
+        assert seen(step(iteration, value)) is False
+    assert seen.best == "mixture 2"
+    assert seen.iterations == 4
+
+
+def test_nothing_is_shown_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    seen = watch()
+    with shown(seen, visible=True):
+        assert seen.progress is None
+        seen(step(1, -300.0))
+    assert capsys.readouterr().err == ""
+
+
+def test_the_line_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Console(stderr=True, force_terminal=True, width=80)
+    monkeypatch.setattr(progress, "messages", terminal)
+    seen = watch()
+    with shown(seen, visible=True):
+        seen(step(1, -300.0))
+        seen(step(2, -290.0, restart=2, gain=1.0, remaining=math.inf))
+        assert seen.progress is not None
+        seen.progress.refresh()
+    text = capsys.readouterr().err
+    assert "choosing the start" in text
+    assert "start 3, iteration 2, log-likelihood/row -2.90000, gain 1e-02, 0:" in text
+    with shown(watch(), visible=False):
+        pass
+    assert capsys.readouterr().err == ""
+
+
+def interrupt() -> None:
+    """Press Ctrl-C."""
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_the_first_ctrl_c_asks_and_the_second_breaks_off(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    seen = watch()
+
+    def fit() -> None:
+        with stopping_on_interrupt(seen):
+            assert seen(step(1, -300.0)) is False
+            interrupt()
+            assert seen(step(2, -299.0)) is True
+            assert capsys.readouterr().err == (
+                "stopping after this iteration; press Ctrl-C again to break off\n"
+            )
+            interrupt()
+
+    with pytest.raises(KeyboardInterrupt):
+        fit()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_ctrl_c_breaks_off_at_once_where_there_is_nothing_to_keep(keep: bool) -> None:
+    seen = watch(keep=keep)
+    if not keep:
+        seen(step(1, -300.0))
+    with pytest.raises(KeyboardInterrupt), stopping_on_interrupt(seen):
+        interrupt()
+    assert seen.stopping
+
+
+def test_where_ctrl_c_is_ignored_it_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        seen = watch()
+        with stopping_on_interrupt(seen):
+            interrupt()
+        assert not seen.stopping
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_outside_the_main_thread_signals_are_left_alone() -> None:
+    handlers = []
+
+    def inside() -> None:
+        with stopping_on_interrupt(watch()):
+            handlers.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=inside)
+    thread.start()
+    thread.join()
+    assert handlers == [signal.getsignal(signal.SIGINT)]

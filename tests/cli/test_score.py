@@ -1,0 +1,59 @@
+"""mixtura score."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mixtura import load
+from mixtura.io.columns import numeric_columns
+from mixtura.io.tables import read_table
+
+
+def test_scores_for_people(run: Any, model: Path, table: Path) -> None:
+    result = run("score", model, table)
+    assert result.stderr == ""
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"table           {table}: 150 rows"
+    assert [line.split()[0] for line in lines[1:]] == ["log-likelihood", "BIC", "AIC"]
+
+
+def test_scores_for_machines(run: Any, model: Path, table: Path) -> None:
+    result = json.loads(run("score", model, table, "--json").stdout)
+    fitted = load(model)
+    del fitted.feature_names_in_
+    X = numeric_columns(read_table(table), ["x", "y"]).X
+    assert result["rows"] == 150
+    assert result["log_likelihood"] == pytest.approx(fitted.score_samples(X).sum())
+    assert result["log_likelihood_per_row"] == pytest.approx(fitted.score(X))
+    assert result["bic"] == pytest.approx(fitted.bic(X))
+    assert result["aic"] == pytest.approx(fitted.aic(X))
+
+
+def test_the_score_of_every_row(run: Any, model: Path, table: Path, tmp_path: Path) -> None:
+    path = tmp_path / "scored.parquet"
+    result = json.loads(run("score", model, table, "-o", path, "--json").stdout)
+    columns = read_table(path).columns
+    assert columns.column_names == ["x", "group", "y", "w", "log_density"]
+    assert np.sum(columns.column("log_density")) == pytest.approx(result["log_likelihood"])
+
+
+def test_scores_have_one_way_out(run: Any, model: Path, table: Path) -> None:
+    assert "give -o a file" in run("score", model, table, "-o", "-", code=2).stderr
+    assert "the ending says no format" in run("score", model, table, "-o", "x", code=3).stderr
+
+
+def test_missing_columns(run: Any, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    message = run("score", model, tmp_path / "t.csv", code=3).stderr
+    assert "has no column 'x', 'y'; its columns are 'a', 'b'." in message
+
+
+def test_missing_cells(run: Any, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x,y\n1,2\n,3\n")
+    message = run("score", model, tmp_path / "t.csv", code=3).stderr
+    assert message.endswith("cannot fit: 'x' (1, first on line 3); fill them in.\n")
