@@ -18,8 +18,11 @@ UNMIRRORED = {
 CROSS_CUTTING = {
     "test_docs.py": "links, citations and commands of the documentation",
     "test_docstrings.py": "all public names",
+    "test_examples.py": "the scripts in examples",
+    "test_import.py": "what an import brings with it",
     "test_layout.py": "the tree",
     "estimators/test_sklearn_checks.py": "scikit-learn's conventions",
+    "estimators/test_sklearn_suite.py": "compatibility with scikit-learn's estimator",
     "properties": "laws that hold across modules",
 }
 

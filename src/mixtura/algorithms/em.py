@@ -111,12 +111,14 @@ class FitResult:
 def total_statistics(source: Source, kernels: Kernels, family: Family) -> Statistics:
     """Return the whole table's statistics as those of one component, about its own mean."""
     rows, weights = source.sample_rows(PILOT_ROWS, np.random.default_rng(0))
-    centre = np.average(rows, axis=0, weights=weights)
     shape = family_named("full" if family.correlated else "diag")
     unit = shape.pooled(np.eye(source.n_features), 1)
-    pilot = Mixture(np.ones(1), centre[None], unit, shape.name)
-    total = source.map_reduce(partial(_expect_block, kernels, pilot, True))
-    return total.recentred(total.centre + total.first / total.weight)
+    with np.errstate(over="ignore", invalid="ignore"):  # sums that overflow are no numbers
+        centre = np.average(rows, axis=0, weights=weights)
+        centre = np.where(np.isfinite(centre), centre, 0.0)
+        pilot = Mixture(np.ones(1), centre[None], unit, shape.name)
+        total = source.map_reduce(partial(_expect_block, kernels, pilot, True))
+        return total.recentred(total.centre + total.first / total.weight)
 
 
 def covariance_of(total: Statistics) -> FloatArray:

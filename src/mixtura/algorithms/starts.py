@@ -19,7 +19,7 @@ METHODS = ("kmeans", "k-means++", "random", "random_from_data")
 SAMPLE_ROWS = 20_000
 ROWS_PER_PARAMETER = 10
 #: Seedings that k-means chooses from, and the relative gain at which it is good enough to start EM.
-KMEANS_TRIALS = 3
+KMEANS_TRIALS = 6
 KMEANS_TOL = 1e-4
 
 

@@ -42,7 +42,7 @@ def problem(estimator: Any, rows: Any, weights: FloatArray | None) -> EM:
     family = family_named(estimator.covariance_type)
     source, kernels = source_for(rows, weights, k, family.name, estimator.engine, estimator.n_jobs)
     total = total_statistics(source, kernels, family)
-    check_magnitude(total)
+    check_magnitude(total, rows)
     auto = estimator.reg_covar == "auto"
     ridge = 0.0 if auto else float(estimator.reg_covar)
     em = EM(source, kernels, family, total, ridge=ridge, reseed=True)
@@ -232,7 +232,8 @@ def publish(estimator: Any, mixture: Mixture, dtype: Any) -> None:
 def current_mixture(estimator: Any) -> Mixture:
     """Return the mixture that an estimator's attributes hold, whoever assigned them.
 
-    A new ``precisions_cholesky_`` counts where ``covariances_`` is missing or as it was.
+    ``precisions_cholesky_`` counts where it was assigned since the fit and ``covariances_`` was
+    not, or where that is missing.
     """
     solution: tuple[Mixture | None, dict[str, FloatArray]] = (None, {})
     mixture, published = getattr(estimator, "_solution", solution)
@@ -250,9 +251,7 @@ def current_mixture(estimator: Any) -> Mixture:
         covariances = covariances_from(current["precisions_cholesky_"], family)
     else:
         covariances = current["covariances_"]
-    mixture = Mixture(current["weights_"], current["means_"], covariances, family.name)
-    estimator._solution = (mixture, current)
-    return mixture
+    return Mixture(current["weights_"], current["means_"], covariances, family.name)
 
 
 def covariances_from(factors: FloatArray, family: Family) -> FloatArray:

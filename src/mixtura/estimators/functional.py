@@ -237,7 +237,7 @@ def run_em(
         min_support=non_negative("min_support", min_support),
     )
     assert em.total is not None
-    check_magnitude(em.total)
+    check_magnitude(em.total, rows)
     rule = StoppingRule.named(stopping, tol, source.weight)
     result = em.run(start, rule, max_iter, record=record, callback=callback)
     resp = np.empty((len(rows), start.n_components))

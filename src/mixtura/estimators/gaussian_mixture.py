@@ -129,7 +129,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     --------
     >>> import numpy as np
     >>> from mixtura import GaussianMixture
-    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> X = np.array([[1, 2], [2, 4], [0, 3], [10, 2], [11, 4], [9, 3]])
     >>> gm = GaussianMixture(n_components=2, covariance_type="tied", random_state=0).fit(X)
     >>> sorted(gm.means_[:, 0].round(6).tolist())
     [1.0, 10.0]
@@ -244,7 +244,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Component numbers, equal to those of ``fit(X).predict(X)``.
         """
-        return self._labels(self._fit(X, sample_weight))
+        rows = self._fit(X, sample_weight)
+        return self._mapped("labels", self.mixture_, rows, label_array)
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Any:
         self._validate_params()
@@ -272,17 +273,19 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     @property
     def mixture_(self) -> Mixture:
         """The fitted parameters as a ``Mixture``; attributes that were assigned since count."""
-        check_is_fitted(self, ("weights_", "means_"))
-        check_is_fitted(self, ("covariances_", "precisions_cholesky_"), all_or_any=any)
+        if not hasattr(self, "_solution"):  # neither fitted nor adopted: assigned by hand, or not
+            check_is_fitted(self, ("weights_", "means_"))
+            check_is_fitted(self, ("covariances_", "precisions_cholesky_"), all_or_any=any)
         return fitting.current_mixture(self)
 
-    def _rows(self, X: ArrayLike) -> Any:
-        check_is_fitted(self)
-        return validated_rows(self, X, fitting=False)
+    def _map(self, method: str, X: ArrayLike, out: Callable[[int, int], Any]) -> Any:
+        mixture = self.mixture_  # before the rows, so that an unfitted estimator says so
+        return self._mapped(method, mixture, validated_rows(self, X, fitting=False), out)
 
-    def _mapped(self, method: str, rows: Any, out: Callable[[int, int], Any]) -> Any:
+    def _mapped(
+        self, method: str, mixture: Mixture, rows: Any, out: Callable[[int, int], Any]
+    ) -> Any:
         """Return a kernel's result for every row, streamed over blocks."""
-        mixture = self.mixture_
         check_columns(rows, mixture.n_features)
         k = mixture.n_components
         source, kernels = source_for(
@@ -290,9 +293,6 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         )
         function = getattr(kernels, method)
         return source.map_rows(lambda block: function(block, mixture), out(len(rows), k))
-
-    def _labels(self, rows: Any) -> NDArray[np.int64]:
-        return self._mapped("labels", rows, lambda n, k: np.empty(n, dtype=np.int64))
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
         """Return the most probable component of each row.
@@ -307,7 +307,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Component numbers.
         """
-        return self._labels(self._rows(X))
+        return self._map("labels", X, label_array)
 
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Return the responsibilities: the probability of each component for each row.
@@ -322,7 +322,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         ndarray of shape (n_samples, n_components)
             Each row sums to 1.
         """
-        return self._mapped("responsibilities", self._rows(X), lambda n, k: np.empty((n, k)))
+        return self._map("responsibilities", X, lambda n, k: np.empty((n, k)))
 
     def score_samples(self, X: ArrayLike) -> FloatArray:
         """Return the log-density of each row.
@@ -337,7 +337,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Log-densities in nats.
         """
-        return self._mapped("log_prob", self._rows(X), lambda n, k: np.empty(n))
+        return self._map("log_prob", X, lambda n, k: np.empty(n))
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the log-likelihood per row.
@@ -513,3 +513,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """
         check_is_fitted(self)
         model_file.save(self, path)
+
+
+def label_array(n: int, k: int) -> NDArray[np.int64]:
+    """Return where the component numbers of ``n`` rows go."""
+    return np.empty(n, dtype=np.int64)

@@ -87,11 +87,11 @@ def validated_weights(sample_weight: Any, X: Any) -> FloatArray | None:
     """Return row weights (n,) as float64; ``None`` stays."""
     if sample_weight is None:
         return None
+    if not np.asarray(sample_weight).any():
+        raise InputError("sample_weight is zero for every row: there is nothing to fit.")
     weights: FloatArray = _check_sample_weight(
         sample_weight, X, dtype=np.float64, ensure_non_negative=True
     )
-    if not weights.any():
-        raise InputError("sample_weight is zero for every row: there is nothing to fit.")
     return np.ascontiguousarray(weights)
 
 
@@ -105,13 +105,11 @@ def check_count(n_rows: int, weights: FloatArray | None, n_components: int) -> N
         )
 
 
-def check_magnitude(total: Statistics) -> None:
-    """Raise naming the first column whose squares do not fit into a double."""
-    second = total.second[0]
-    variances = np.diagonal(second) if second.ndim == 2 else second
+def check_magnitude(total: Statistics, rows: Any) -> None:
+    """Raise naming the column of largest numbers where their squares do not fit into a double."""
     if np.isfinite(total.second).all() and np.isfinite(total.centre).all():
         return
-    column = int(np.argmin(np.isfinite(variances)))
+    column = int(np.argmax(np.abs(rows).max(axis=0)))
     raise InputError(
         f"column {column} holds numbers so large that their squares overflow; divide it by a "
         "power of ten."

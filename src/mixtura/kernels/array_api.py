@@ -41,6 +41,7 @@ def moments(
     There is no mixture yet, so the log-likelihood is NaN.
     """
     xp, (k, d) = array_namespace(rows), centre.shape
+    points = centre if isinstance(rows, np.ndarray) else xp.asarray(centre, device=device(rows))
     statistics = Statistics.zeros(family, centre)
     for part in block_slices(rows.shape[0], k, d):
         block = xp.astype(rows[part, :], xp.float64, copy=False)
@@ -48,7 +49,7 @@ def moments(
         weight = float(block.shape[0])
         if sample_weight is not None:
             weighted, weight = weighted * sample_weight[part], float(xp.sum(sample_weight[part]))
-        first, second = family.moments(xp, block, centre, weighted, True)
+        first, second = family.moments(xp, block, points, weighted, True)
         sums = (_host(xp.sum(weighted, axis=1)), _host(first), _host(second))
         statistics += Statistics(family, np.nan, weight, *sums, centre)
     return statistics

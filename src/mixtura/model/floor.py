@@ -54,7 +54,8 @@ class CovarianceFloor:
         """
         variances = np.diag(total)
         smallest = np.finfo(np.float64).tiny / ratio**2  # below, precisions would overflow
-        magnitude = np.where(location**2 < smallest, 1.0, location**2)
+        squared = np.minimum(np.abs(location), 1e150) ** 2  # must not overflow either
+        magnitude = np.where(squared < smallest, 1.0, squared)
         # A spread below the rounding of the column's own numbers is no spread.
         flat = variances <= magnitude * (64 * np.finfo(np.float64).eps) ** 2
         flat |= variances < smallest
