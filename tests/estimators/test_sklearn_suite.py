@@ -35,10 +35,6 @@ CANNOT_PASS = {
     "test_sample": WORDS,
     "test_mixture_n_components_greater_than_n_samples_error": WORDS,
     "test_score[float32]": "Log-densities are double precision for rows of any precision.",
-    "test_gaussian_mixture_setting_best_params": (
-        "Two starting components cover one row each. With reg_covar=0 their variances become "
-        "exactly zero, which is an error here; there, rounding leaves them just above zero."
-    ),
     "test_gaussian_mixture_precisions_init_diag[float32]": (
         "It expects as many iterations from precisions that were rounded to single precision. "
         "Sums are double precision here, so that undoing the rounding takes one update more."

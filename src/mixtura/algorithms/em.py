@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.algorithms.loop import Run, iterate
+from mixtura._errors import InputError
+from mixtura.algorithms.loop import Ended, Run, iterate
 from mixtura.algorithms.source import Source
 from mixtura.algorithms.stopping import Status, StoppingRule, remaining
 from mixtura.kernels import Kernels
@@ -188,8 +189,11 @@ class EM:
 
     def step(self, state: tuple[Mixture, Statistics]) -> tuple[tuple[Mixture, Statistics], float]:
         """Return the state after one EM update, and its log-likelihood."""
-        mixture = self.maximise(state[1], state[0])
-        statistics = self.expect(mixture)
+        try:
+            mixture = self.maximise(state[1], state[0])
+            statistics = self.expect(mixture)
+        except InputError:  # without a floor, a covariance may become singular
+            raise Ended(Status.COLLAPSED) from None
         if self.reseed and statistics.zeroth.min() < EMPTY * statistics.weight:
             mixture, statistics = self.reseeded(mixture, statistics)
         return (mixture, statistics), statistics.loglik
@@ -249,7 +253,8 @@ class EM:
             to_come = remaining(values) / rule.weight
             gain = values[-1] - values[-2]
             step = Step(restart, len(values) - 1, values[-1], gain, to_come, state[0])
-            return callback(step) is True
+            answer = callback(step)
+            return isinstance(answer, bool | np.bool_) and bool(answer)
 
         statistics = self.expect(start)
         outcome: Run[tuple[Mixture, Statistics]] = iterate(

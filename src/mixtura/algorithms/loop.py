@@ -12,6 +12,14 @@ from mixtura.algorithms.stopping import ROUNDING, Status, StoppingRule
 S = TypeVar("S")
 
 
+class Ended(Exception):  # noqa: N818 - a message to the loop, not an error
+    """Raised by a step that cannot be taken, with the status that the run ends with."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(status.value)
+        self.status = status
+
+
 @dataclass(frozen=True)
 class Run(Generic[S]):
     """What a loop leaves behind.
@@ -47,13 +55,18 @@ def iterate(
     """Take steps that raise an objective until the rule is reached.
 
     Where steps are ``monotone`` in exact arithmetic, one that loses to rounding ends the run and
-    is not taken. ``on_step`` sees every accepted state with the trace so far; true stops.
+    is not taken; nor is one that raises ``Ended``. ``on_step`` sees every accepted state with the
+    trace so far; true stops.
     """
     start = time.perf_counter()
     values, seconds = [value], [0.0]
     status = Status.MAX_ITER
     for _ in range(max_iter):
-        new, value = step(state)
+        try:
+            new, value = step(state)
+        except Ended as end:
+            status = end.status
+            break
         if monotone and value < values[-1]:
             status = settled(values[-1], value, rule.weight)
             break

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.algorithms.em import EM, FitResult, covariance_of
+from mixtura.algorithms.stopping import Status
 from mixtura.model import CovarianceFloor, Mixture
 from mixtura.model.families.base import FloatArray
 
@@ -69,7 +70,12 @@ def select(em: EM, n: int, run: Callable[[int], FitResult], each: Callable[..., 
     results = [outcome for outcome in outcomes if outcome is not None]
     values = np.array([result.log_likelihoods[-1] for result in results])
     flat = [collapsed_components(em, result.mixture) for result in results]
-    sound = np.array([not each.any() for each in flat])
+    sound = np.array(
+        [
+            not each.any() and result.status is not Status.COLLAPSED
+            for each, result in zip(flat, results, strict=True)
+        ]
+    )
     best = int(np.argmax(np.where(sound | ~sound.any(), values, -np.inf)))
     near = values >= values[best] - SAME_OPTIMUM * em.source.weight
     n_at_best = int(np.sum(near & (sound == sound[best])))

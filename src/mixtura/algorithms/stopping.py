@@ -24,6 +24,11 @@ class Status(Enum):
         "this is close enough."
     )
     CALLBACK = "Stopped by the callback."
+    COLLAPSED = (
+        "Stopped because a component has collapsed onto a point or a plane, where the likelihood "
+        "has no maximum; the parameters before that are kept. Use fewer components, a simpler "
+        "covariance_type or a variance floor (reg_covar, or min_variance in run_em)."
+    )
     PRECISION = (
         "Stopped where rounding outweighs the gains: a component is nearly singular. The best "
         "parameters are kept. Use fewer components, a simpler covariance_type or a larger "

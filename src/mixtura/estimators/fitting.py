@@ -23,13 +23,15 @@ from mixtura.estimators.functional import source_for
 from mixtura.estimators.validation import check_count, check_magnitude, start_mixture
 from mixtura.model import Family, Mixture, family_named
 from mixtura.model.families.base import FloatArray
-from mixtura.model.mixture import as_finite
+from mixtura.model.mixture import as_finite, check_symmetric
 from mixtura.sources.threads import for_each
 
 logger = logging.getLogger("mixtura")
 
 #: With ``tol="auto"``, the gain still to come at the end, in nats per row.
 AUTO_TOL = 1e-4
+#: Endings that the user is warned of.
+TOLD = (Status.MAX_ITER, Status.PRECISION, Status.COLLAPSED)
 OUTRIGHT = ("weights_init", "means_init", "precisions_init")
 #: Attributes that hold the fitted parameters; ``precisions_`` only repeats them.
 DEFINING = ("weights_", "means_", "covariances_", "precisions_cholesky_")
@@ -144,6 +146,8 @@ def overridden(estimator: Any, em: EM, start: Mixture | None) -> Mixture:
 
 def inverted(precisions: FloatArray, family: Family) -> FloatArray:
     """Return the covariances of ``precisions_init``."""
+    if family.correlated:
+        check_symmetric("precisions_init", precisions)
     try:
         return family.from_precisions(precisions)
     except InputError:
@@ -159,14 +163,14 @@ def start_array(name: str, value: Any, shape: tuple[int, ...]) -> FloatArray:
     return array
 
 
-def observer(estimator: Any, failed: threading.Event) -> Callable[[Step], bool]:
+def observer(estimator: Any, failed: threading.Event) -> Callable[[Step], Any]:
     """Return what each iteration reports to: the log if verbose, and the user's callback.
 
     It stops a start whose callback says so, and every start once another has ``failed``.
     """
     began = time.perf_counter()
 
-    def report(step: Step) -> bool:
+    def report(step: Step) -> Any:
         if estimator.verbose and step.iteration % estimator.verbose_interval == 0:
             text = "start %d, iteration %d: log-likelihood %.6f"
             values: list[Any] = [step.restart, step.iteration, step.log_likelihood]
@@ -175,7 +179,7 @@ def observer(estimator: Any, failed: threading.Event) -> Callable[[Step], bool]:
                 values += [step.gain, time.perf_counter() - began]
             logger.info(text, *values)
         answer = None if estimator.callback is None else estimator.callback(step)
-        return failed.is_set() or (isinstance(answer, bool | np.bool_) and bool(answer))
+        return failed.is_set() or answer
 
     return report
 
@@ -204,7 +208,7 @@ def complaints(selection: Selection) -> Iterator[str]:
     """Yield what the user should know about the outcome."""
     result = selection.result
     only_start = result.status is Status.MAX_ITER and result.n_iter == 0  # max_iter=0 asks for it
-    if result.status in (Status.MAX_ITER, Status.PRECISION) and not only_start:
+    if result.status in TOLD and not only_start:
         yield result.status.value
     if selection.collapsed.any():
         numbers = ", ".join(str(j) for j in np.flatnonzero(selection.collapsed))

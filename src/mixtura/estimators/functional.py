@@ -201,13 +201,13 @@ def run_em(
     Raises
     ------
     InputError
-        If a component's covariance collapses while ``min_variance`` is 0, or a parameter is
-        out of range.
+        If the start's covariances are not positive definite, or a parameter is out of range.
 
     Notes
     -----
     Every update raises the log-likelihood or leaves it as it is [1]_; an update that loses to
-    rounding is not taken.
+    rounding is not taken. Where ``min_variance`` is 0 and a component collapses, the run ends
+    with the parameters before that, and ``status`` says so.
 
     References
     ----------

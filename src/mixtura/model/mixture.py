@@ -75,7 +75,7 @@ class Mixture:
         check_shapes(family, **arrays)
         check_weights(arrays["weights"])
         if family.correlated:
-            check_symmetric(arrays["covariances"])
+            check_symmetric("covariances", arrays["covariances"])
         for name, array in arrays.items():
             object.__setattr__(self, name, array)
         object.__setattr__(self, "covariance_type", covariance_type)
@@ -273,9 +273,9 @@ def check_weights(weights: FloatArray) -> None:
         raise InputError(f"weights sum to {weights.sum()}; they must sum to 1.")
 
 
-def check_symmetric(matrices: FloatArray) -> None:
+def check_symmetric(name: str, matrices: FloatArray) -> None:
     """Raise unless the last two axes of (..., d, d) are symmetric, up to rounding."""
     skew = np.abs(matrices - np.swapaxes(matrices, -1, -2))
     if (skew > 1e-8 * np.abs(matrices).max()).any():
         where = np.argwhere(skew == skew.max())[0].tolist()
-        raise InputError(f"covariances{where} differs from its mirror image; make it symmetric.")
+        raise InputError(f"{name}{where} differs from its mirror image; make it symmetric.")
