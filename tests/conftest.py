@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+pytest.register_assert_rewrite("families", "oracle", "problems")
+
 ROOT = Path(__file__).parents[1]
 
-settings.register_profile("default", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "default")
+settings.register_profile("mixtura", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("mixtura")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@
 
     MixturaError
     ├── InputError (also ValueError)       data or a parameter cannot be used as given
+    │   ├── SingularCovarianceError        a covariance is not positive definite
     │   ├── TableError                     a table file or one of its columns or lines
     │   └── ModelFileError                 a file that is not a readable mixtura model
     └── MissingDependencyError (also ImportError)
@@ -18,6 +19,10 @@ class MixturaError(Exception):
 
 class InputError(MixturaError, ValueError):
     """Data or a parameter cannot be used as given."""
+
+
+class SingularCovarianceError(InputError):
+    """A covariance is not positive definite: its component has collapsed."""
 
 
 class TableError(InputError):

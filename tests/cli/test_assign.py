@@ -73,20 +73,34 @@ def test_columns_are_found_by_name(run: Any, model: Path, table: Path, tmp_path:
 def test_names_that_are_taken(run: Any, model: Path, table: Path, tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
     run("assign", model, table, "-o", path)
-    content = path.read_bytes()
-    message = run("assign", model, path, "-o", path, code=3).stderr
+    message = run("assign", model, path, "-o", tmp_path / "again.csv", code=3).stderr
     assert "already has columns called 'component', 'probability_0'" in message
-    assert path.read_bytes() == content
+    assert not (tmp_path / "again.csv").exists()
+
+
+def test_what_is_read_is_not_written_over(run: Any, model: Path, table: Path) -> None:
+    content = table.read_bytes()
+    (table.parent / "link.csv").symlink_to(table)
+    for output in (table, table.parent / "link.csv"):
+        message = run("assign", model, table, "-o", output, code=3).stderr
+        assert message == f"error: {output} is what the command reads; write to another file.\n"
+    assert table.read_bytes() == content
+    named = model.rename(model.with_name("model.csv"))
+    assert "what the command reads" in run("assign", named, table, "-o", named, code=3).stderr
 
 
 def test_a_place_that_cannot_be_written(run: Any, model: Path, table: Path) -> None:
-    for output, words in (("out", "the ending says no format"), ("no/o.csv", "no directory")):
+    for output, words in (
+        ("out", "the ending says no format"),
+        ("no/o.csv", "no directory"),
+        (table.parent, "a directory"),
+    ):
         assert words in run("assign", model, table, "-o", output, code=3).stderr
 
 
 def test_a_matrix_can_hold_no_text(run: Any, model: Path, table: Path, tmp_path: Path) -> None:
     message = run("assign", model, table, "-o", tmp_path / "out.npy", code=3).stderr
-    assert "can hold numbers only, and 'group' is not" in message
+    assert "can hold numbers only, which column 'group' is not" in message
 
 
 def test_an_empty_component_has_no_certainty() -> None:

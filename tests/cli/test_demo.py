@@ -27,7 +27,7 @@ def test_everything_is_shown_and_written(
         "Covariance structures (BIC: lower is better)",
         "Groups\n",
         "What sets each group apart",
-        "Least certain rows",
+        "Least certain rows (counted from 1)",
         "Groups and cultivars",
         "wrote mixtura-demo.mixtura and mixtura-demo.csv",
         "Try next",

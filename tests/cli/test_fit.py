@@ -31,7 +31,8 @@ def test_a_fit_for_people(run: Any, table: Path, tmp_path: Path) -> None:
     ]
     assert sorted(lines[9].split()[1:]) == ["0.2000", "0.3333", "0.4667"]
     assert lines[-1] == (
-        f"model written to {tmp_path / 'm.mixtura'}; mixtura info prints all of it"
+        f"model written to {tmp_path / 'm.mixtura'}; mixtura info shows it again, "
+        "with --json all of it"
     )
     model = load(tmp_path / "m.mixtura")
     assert list(model.feature_names_in_) == ["x", "y"]
@@ -111,7 +112,8 @@ def test_a_fit_that_has_not_converged_warns_and_succeeds(
     arguments = ("fit", table, "-k", 5, "--init", "random", "--max-iter", 1, "-o", path)
     result = run(*arguments)
     assert "warning: " in result.stderr
-    assert "max_iter" in result.stderr
+    assert "--max-iter" in result.stderr
+    assert "max_iter" not in result.stderr + result.stdout
     assert not load(path).converged_
     assert run(*arguments, "--quiet").stderr == ""
 
@@ -130,13 +132,18 @@ def test_standard_input(run: Any, table: Path) -> None:
         ("a,b\n1,2\n3\n", [], "line 3 has 1 cell where the first line has 2"),
         ("a,b\nx,1\ny,2\n", ["--columns", "a"], "column 'a' holds text, not numbers"),
         ("a,b\n1,1\n2,1\nx,2\n", [], "column 'a' holds 'x' on line 4, which is not a number"),
-        ("a,b\n1,\n2,3\n", [], "missing cells, which this version cannot fit: 'b' (1, first on"),
+        ("a,b\n1,\n2,3\n", [], "missing cells, which this version cannot use: 'b' (1, first on"),
         ("a,b\n1,2\n", ["--columns", "c"], "has no column 'c'; its columns are 'a', 'b'."),
         ("a,b\n1,2\n", ["--weights", "c"], "has no column 'c'"),
-        ("a,b\n1,2\n3,4\n", ["-k", "5"], "components"),
+        ("a,b\n1,2\n3,4\n", ["-k", "5"], "t.csv: -k 5 is more than the 2 rows"),
+        ("a\n1\n", [], "t.csv has 1 row; a fit needs at least 2."),
         ("a,b\n1,4\n3,-2\n", ["--weights", "b"], "weight in column 'b' is -2 on line 3; weights"),
         ("a,b\n1,0\n3,0\n", ["--weights", "b"], "all weights in column 'b' are 0"),
         ("a,b\n1,2\n3,4\n", ["-o", "no/m.mixtura"], "there is no directory no."),
+        ("a,b\n1,2\n3,4\n", ["-o", "-"], "a model cannot go to standard output; name a file"),
+        ("a,b\n1,2\n3,4\n", ["-o", "t.csv"], "t.csv is what the command reads; write to another"),
+        ("a,b\n1,2\n3,4\n", ["-o", "m.csv"], "name of a table, and a model is none; name a file"),
+        ("a,b\n1,2\n3,4\n", ["-o", "m.Parquet"], "such as m.mixtura."),
         ("a,b\n1,2\n3,4\n", ["-o", "."], "is a directory; name a file inside it."),
     ],
 )
@@ -171,6 +178,77 @@ def test_input_that_cannot_be_used(
 )
 def test_options_out_of_range(run: Any, table: Path, options: list[Any]) -> None:
     assert "Usage" in run("fit", table, *options, code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--tol", "x"], "Invalid value for --tol: 'x' is neither"),
+        (["--tol=-1"], "Invalid value for --tol: '-1' is neither"),
+        (["--reg-covar=-1"], "Invalid value for --reg-covar: '-1' is neither"),
+        (["--columns", ""], "Invalid value for --columns: it names no column."),
+        (["--columns", "x,y", "--weights", "y"], "--columns and --weights both name column 'y'."),
+    ],
+)
+def test_options_that_are_wrong_are_named(
+    program: Any, table: Path, options: list[str], words: str
+) -> None:
+    result = program("fit", table, "-k", 2, *options)
+    assert result.returncode == 2
+    assert words in " ".join(result.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "notes"),
+    [
+        (
+            "a,zero\n1,0\n2,0\n",
+            [],
+            "column 'zero' does not vary: it tells no groups apart and only shifts the "
+            "log-likelihood; --drop zero leaves it out\n",
+        ),
+        (
+            "a,b c,d\n1,0,1\n2,0,1\n",
+            [],
+            "columns 'b c', 'd' do not vary: they tell no groups apart and only shift the "
+            "log-likelihood; --drop 'b c,d' leaves them out\n",
+        ),
+        (
+            "a\n1\n1\n",
+            [],
+            "column 'a' does not vary: it tells no groups apart and only shifts the "
+            "log-likelihood\n",
+        ),
+        (
+            "a,component,probability_0,certainty\n1,0,.1,.9\n2,1,.2,.8\n",
+            [],
+            "columns 'component', 'probability_0', 'certainty' have names that mixtura gives to "
+            "its results, and are fitted like the others; --drop "
+            "component,probability_0,certainty leaves them out, --columns chooses columns\n",
+        ),
+        ("a,component\n1,0\n2,1\n", ["--columns", "a,component"], ""),
+        ("a,component\n1,0\n2,1\n", ["--drop", "component"], ""),
+    ],
+)
+def test_notes_on_columns(
+    run: Any, tmp_path: Path, content: str, options: list[str], notes: str
+) -> None:
+    (tmp_path / "t.csv").write_text(content)
+    result = run("fit", tmp_path / "t.csv", "-k", 1, "--covariance", "diag", *options)
+    assert "".join(line for line in result.stderr.splitlines(True) if "column" in line) == notes
+
+
+def test_collapsed_components_are_shown(run: Any, tmp_path: Path) -> None:
+    rows = [f"{x},{x * x % 7}" for x in range(20)] + ["100,100"] * 5
+    (tmp_path / "t.csv").write_text("a,b\n" + "\n".join(rows) + "\n")
+    path = tmp_path / "m.mixtura"
+    printed = run("fit", tmp_path / "t.csv", "-k", 2, "-o", path).stdout
+    collapsed = json.loads(run("info", path, "--json").stdout)["collapsed"]
+    assert len(collapsed) == 1
+    for text in (printed, run("info", path).stdout):
+        assert [line.split() for line in text.splitlines() if line.startswith("collapsed")] == [
+            ["collapsed", "component", str(collapsed[0])]
+        ]
 
 
 PRESS = """

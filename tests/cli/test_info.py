@@ -36,6 +36,8 @@ def test_info_for_machines(run: Any, model: Path) -> None:
     assert result["n_parameters"] == 17
     np.testing.assert_allclose(result["covariances"], fitted.covariances_)
     np.testing.assert_allclose(result["means"], fitted.means_)
+    np.testing.assert_allclose(result["weights"], fitted.weights_)
+    assert result["collapsed"] == []
     assert result["log_likelihood_per_row_trace"] == list(fitted.lower_bounds_)
 
 

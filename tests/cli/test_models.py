@@ -57,7 +57,7 @@ def test_loading_takes_the_names_apart(tmp_path: Path) -> None:
 def test_columns_are_matched_by_name() -> None:
     source = table(extra=["x", "y"], b=[3, 4], c=[0, 0], a=[1, 2])
     assert models.matching_matrix(source, made(), ["a", "b"]).tolist() == [[1, 3], [2, 4]]
-    with pytest.raises(TableError, match=r"t\.csv has no column 'd', 'e'; its columns are"):
+    with pytest.raises(TableError, match=r"t\.csv has no columns 'd', 'e'; its columns are"):
         models.matching_matrix(source, made(), ["a", "d", "e"])
 
 
@@ -79,6 +79,16 @@ def test_criteria() -> None:
     assert result["bic"] == pytest.approx(model.bic(X))
     assert result["aic"] == pytest.approx(model.aic(X))
     assert models.likelihood_lines(result)["log-likelihood"].endswith(" per row")
+
+
+def test_collapsed_components() -> None:
+    model = made()
+    assert models.collapsed_components(model) == []
+    assert models.collapsed_line({"collapsed": []}) == {}
+    model.collapsed_ = np.array([True, False, True])
+    assert models.description(model, None)["collapsed"] == [0, 2]
+    assert models.collapsed_line({"collapsed": [0, 2]}) == {"collapsed": "components 0, 2"}
+    assert models.collapsed_line({"collapsed": [1]}) == {"collapsed": "component 1"}
 
 
 @pytest.mark.parametrize("kind", list(COVARIANCES))

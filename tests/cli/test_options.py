@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import typer
 
-from mixtura.cli.options import names_in, number_or_auto
+from mixtura.cli.options import check_choice, in_flags, names_in, number_or_auto
 
 
 @pytest.mark.parametrize(
@@ -24,13 +26,51 @@ def test_names(option: str | None, names: list[str] | None) -> None:
 
 
 def test_numbers_or_auto() -> None:
-    assert number_or_auto("auto") == "auto"
-    assert number_or_auto("1e-3") == 0.001
-    assert number_or_auto("0") == 0.0
+    assert number_or_auto("auto", "--tol") == "auto"
+    assert number_or_auto("1e-3", "--tol") == 0.001
+    assert number_or_auto("0", "--tol") == 0.0
 
 
 @pytest.mark.parametrize("option", ["small", "-1", "nan", "inf", ""])
 def test_what_is_neither(option: str) -> None:
     with pytest.raises(typer.BadParameter) as raised:
-        number_or_auto(option)
+        number_or_auto(option, "--tol")
+    assert raised.value.param_hint == "--tol"
     assert str(raised.value) == f"'{option}' is neither a number of at least 0 nor 'auto'."
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (([], None, None), "it names no column."),
+        ((["a", "b"], ["b"], None), "--columns and --drop both name column 'b'."),
+        ((["a", "b"], ["b", "a"], None), "--columns and --drop both name columns 'a', 'b'."),
+        ((["a"], None, "a"), "--columns and --weights both name column 'a'."),
+        ((None, ["a"], "a"), "--drop and --weights both name column 'a'."),
+    ],
+)
+def test_options_that_name_nothing_or_one_column(options: Any, words: str) -> None:
+    with pytest.raises(typer.BadParameter) as raised:
+        check_choice(*options)
+    assert str(raised.value) == words
+
+
+def test_choices_that_agree() -> None:
+    check_choice(["a"], ["b"], "c")
+    check_choice(None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("n_components=300 is more than", "-k 300 is more than"),
+        ("Raise max_iter, or raise tol.", "Raise --max-iter, or raise --tol."),
+        ("a covariance_type or n_init", "a --covariance or --n-init"),
+        ("sample_weight is zero", "--weights is zero"),
+        ("a floor (reg_covar, or min_variance in run_em).", "a floor (--reg-covar)."),
+        ("(reg_covar in GaussianMixture, min_variance in m_step and run_em)", "(--reg-covar)"),
+        ("column 'tol' in tol.csv, a_tol and atoll", "column 'tol' in tol.csv, a_tol and atoll"),
+    ],
+)
+def test_parameters_are_called_as_the_options(text: str, shown: str) -> None:
+    assert in_flags(text) == shown

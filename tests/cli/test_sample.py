@@ -46,7 +46,17 @@ def test_a_model_with_a_column_called_component(run: Any, tmp_path: Path) -> Non
     model = GaussianMixture.from_parameters([1.0], [[0.0]], [1.0], "spherical")
     model.feature_names_in_ = np.asarray(["component"], dtype=object)
     model.save(path)
-    assert "already has columns called 'component'" in run("sample", path, code=3).stderr
+    assert (
+        "already has a column called 'component'; rename or remove it"
+        in run("sample", path, code=3).stderr
+    )
+
+
+def test_the_model_is_not_written_over(run: Any, model: Path) -> None:
+    named = model.rename(model.with_name("model.csv"))
+    content = named.read_bytes()
+    assert "what the command reads" in run("sample", named, "-o", named, code=3).stderr
+    assert named.read_bytes() == content
 
 
 def test_options_out_of_range(run: Any, model: Path) -> None:

@@ -47,13 +47,22 @@ def test_scores_have_one_way_out(run: Any, model: Path, table: Path) -> None:
     assert "the ending says no format" in run("score", model, table, "-o", "x", code=3).stderr
 
 
+def test_what_is_read_is_not_written_over(run: Any, model: Path, table: Path) -> None:
+    assert "what the command reads" in run("score", model, table, "-o", table, code=3).stderr
+    named = model.rename(model.with_name("model.csv"))
+    assert "what the command reads" in run("score", named, table, "-o", named, code=3).stderr
+
+
 def test_missing_columns(run: Any, model: Path, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1,2\n")
     message = run("score", model, tmp_path / "t.csv", code=3).stderr
-    assert "has no column 'x', 'y'; its columns are 'a', 'b'." in message
+    assert "has no columns 'x', 'y'; its columns are 'a', 'b'." in message
 
 
 def test_missing_cells(run: Any, model: Path, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("x,y\n1,2\n,3\n")
     message = run("score", model, tmp_path / "t.csv", code=3).stderr
-    assert message.endswith("cannot fit: 'x' (1, first on line 3); fill them in.\n")
+    assert message.endswith(
+        "cannot use: 'x' (1, first on line 3); fill them in, or remove the 1 row of 2 that has "
+        "them.\n"
+    )

@@ -126,7 +126,7 @@ def test_text_cannot_be_written(writer: Any) -> None:
     with pytest.raises(TableError) as raised:
         writer(io.BytesIO(), "f.npy", table)
     assert str(raised.value) == (
-        "f.npy can hold numbers only, and 's' is not; write CSV, Parquet or Arrow instead."
+        "f.npy can hold numbers only, which column 's' is not; write CSV, Parquet or Arrow instead."
     )
 
 

@@ -111,7 +111,7 @@ def test_a_mixed_column() -> None:
     source = table(a=["1", "2", "three", "4"], b=[1, 2, 3, 4])
     assert message(source) == (
         "column 'a' holds 'three' on line 4, which is not a number; correct it, or leave the "
-        "column out (--drop 'a')."
+        "column out (--drop a)."
     )
     assert message(source, ["a"]).endswith("which is not a number; correct it.")
     assert numeric_columns(source, drop=["a"]).names == ["b"]
@@ -131,18 +131,35 @@ def test_mostly_text_is_text() -> None:
     assert read_cells(table(a=["x", "y", "1"]).columns.column("a")).kind == "text"
 
 
+def test_numbers_with_thousands_commas() -> None:
+    source = table(pay=["1,200", "12,345.5", "900", "-1,234,567", ""], a=[1, 2, 3, 4, 5])
+    assert numeric_columns(source).ignored == {"pay": "numbers with thousands commas"}
+    assert message(source, ["pay"]) == (
+        "column 'pay' holds numbers with thousands commas, not numbers; remove the commas."
+    )
+    assert read_cells(table(a=["1,20", "1,200"]).columns.column("a")).kind == "text"
+
+
 def test_missing_cells_in_several_columns() -> None:
     source = table(a=["1", "", "NaN"], b=[1.0, 2.0, 3.0], c=[float("nan"), None, 1.0])
     assert message(source) == (
-        "has missing cells, which this version cannot fit: 'a' (2, first on line 3), 'c' (2, "
-        "first on line 2); fill them in, or leave the columns out (--drop 'a,c')."
+        "has missing cells, which this version cannot use: 'a' (2, first on line 3), 'c' (2, "
+        "first on line 2); fill them in, or leave the columns out (--drop a,c)."
     )
-    assert message(source, ["c"]).endswith("'c' (2, first on line 2); fill them in.")
+    assert message(source, ["c"]).endswith(
+        "'c' (2, first on line 2); fill them in, or remove the 2 rows of 3 that have them."
+    )
+    assert message(table(a=[1.0, None, 3.0], b=[1, 2, 3])).endswith(
+        "; fill them in, remove the 1 row of 3 that has them, or leave the column out (--drop a)."
+    )
 
 
 def test_missing_cells_in_many_columns() -> None:
     source = table(**{f"c{j}": [1.0, None] for j in range(12)})
-    assert message(source).endswith("'c9' (1, first on line 3) and 2 more columns; fill them in.")
+    advice = "fill them in, or remove the 1 row of 2 that has them"
+    assert message(source).endswith(f"'c9' (1, first on line 3) and 2 more columns; {advice}.")
+    whole = Table("t.csv", source.columns.append_column("whole", pa.array([1, 2])))
+    assert message(whole).endswith("that has them, or leave the columns out (--drop).")
 
 
 @pytest.mark.parametrize("cell", ["", " ", "NA", "n/a", "#N/A", "NaN", "nan", "NULL", "None", "?"])
@@ -165,7 +182,9 @@ def test_infinite_numbers() -> None:
 def test_unknown_columns() -> None:
     source = table(alpha=[1], beta=[2])
     assert message(source, ["alhpa"]) == "has no column 'alhpa'; did you mean 'alpha'?"
-    assert message(source, ["x", "y"]) == "has no column 'x', 'y'; its columns are 'alpha', 'beta'."
+    assert (
+        message(source, ["x", "y"]) == "has no columns 'x', 'y'; its columns are 'alpha', 'beta'."
+    )
     assert message(source, None, ["gamma"]).startswith("has no column 'gamma'")
 
 
@@ -173,7 +192,7 @@ def test_no_column_left() -> None:
     assert message(table(a=["x"], b=["y"])) == (
         "has no column of numbers; left out: 'a' (text), 'b' (text)."
     )
-    assert message(table(a=[1]), drop=["a"]) == "no column is left to use; drop fewer columns."
+    assert message(table(a=[1]), drop=["a"]) == "no column is left to use; leave out fewer columns."
 
 
 def test_columns_as_numbers_or_none() -> None:

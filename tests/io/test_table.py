@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from mixtura._errors import TableError
-from mixtura.io.table import Table, counted, quoted, row_number
+from mixtura.io.table import Table, as_option, counted, named, quoted, row_number
 
 TABLE = Table("t.csv", pa.table({"a": ["x", "y"], "b": [1, 2]}))
 
@@ -50,6 +50,10 @@ def test_every_column_has_a_name_of_its_own() -> None:
 def test_words() -> None:
     assert quoted(["a", "b"]) == "'a', 'b'"
     assert quoted([str(j) for j in range(12)]).endswith("'9' and 2 more")
+    assert named("column", ["a"]) == "column 'a'"
+    assert named("column", ["a", "b"]) == "columns 'a', 'b'"
+    assert as_option(["a", "b"]) == "a,b"
+    assert as_option(["a b", "c,d"]) == "'a b,\"c,d\"'"
     assert counted(1, "row") == "1 row"
     assert counted(1200, "row") == "1,200 rows"
     assert counted(0, "row") == "0 rows"

@@ -22,6 +22,7 @@ from mixtura.io.table import Table
 from mixtura.io.tables import (
     ENDINGS,
     check_directory,
+    check_model_path,
     check_writable,
     read_table,
     write_table,
@@ -86,6 +87,7 @@ def test_standard_output_is_csv(capfdbinary: pytest.CaptureFixture[bytes]) -> No
 def test_one_array_of_an_npz(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", one=np.eye(2), two=np.eye(3))
     assert read_table(f"{tmp_path / 't.npz'}::two").n_rows == 3
+    assert read_table(f"{tmp_path / 't.npz'}::two").source == f"{tmp_path / 't.npz'}::two"
     assert "has no array 'three'" in message(f"{tmp_path / 't.npz'}::three")
 
 
@@ -177,7 +179,7 @@ def test_writing_where_nothing_can_be_written(tmp_path: Path) -> None:
         write_table(tmp_path / "t.xlsx", table)
     with pytest.raises(TableError, match="which delimited text cannot"):
         write_table(tmp_path / "t.csv", Table("x", pa.table({"a": [[1]]})))
-    with pytest.raises(TableError, match=r"t\.npy can hold numbers only, and 'a' is not"):
+    with pytest.raises(TableError, match=r"t\.npy can hold numbers only, which column 'a' is not"):
         write_table(tmp_path / "t.npy", Table("x", pa.table({"a": ["x"]})))
     assert os.listdir(tmp_path) == []
 
@@ -199,6 +201,23 @@ def test_a_place_is_checked_before_the_work(tmp_path: Path) -> None:
         check_writable(tmp_path / "no" / "t.csv")
     with pytest.raises(TableError, match="is a directory; name a file inside it"):
         check_directory(tmp_path)
+
+
+def test_inputs_are_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "t.npz"
+    np.savez(path, X=np.eye(2))
+    for check in (check_writable, check_model_path):
+        with pytest.raises(TableError, match="what the command reads; write to another file"):
+            check(tmp_path / "." / "t.npz", "-", "no such file", f"{path}::X")
+
+
+def test_a_model_has_a_name_of_its_own(tmp_path: Path) -> None:
+    check_model_path(tmp_path / "m.mixtura", tmp_path / "t.csv")
+    check_model_path(tmp_path / "model")
+    with pytest.raises(TableError, match="cannot go to standard output"):
+        check_model_path("-")
+    with pytest.raises(TableError, match=r"and a model is none; name a file such as t\.mixtura"):
+        check_model_path(tmp_path / "t.csv.gz")
 
 
 CELLS = {

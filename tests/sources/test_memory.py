@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def test_blocks_cover_all_rows_once_and_evenly(n: int, row_work: float, result_s
     parts = split(n, row_work, result_size)
     assert parts[0].start == 0
     assert parts[-1].stop == n
-    assert all(left.stop == right.start for left, right in zip(parts, parts[1:], strict=False))
+    assert all(left.stop == right.start for left, right in pairwise(parts))
     lengths = {part.stop - part.start for part in parts[:-1]}
     assert len(lengths) <= 1
     assert 1 <= len(parts) <= MAX_BLOCKS
@@ -86,7 +87,11 @@ def test_sums_are_taken_in_a_tree_by_block_number(n: int, tree: str, threads: in
 @pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical"])
 def test_the_number_of_threads_does_not_change_a_bit(name: str) -> None:
     rng = np.random.default_rng(60)
-    X, weights, mixture = random_rows(rng, 500, 3, 3), rng.random(500), random_mixture(rng, name, 3, 3)
+    X, weights, mixture = (
+        random_rows(rng, 500, 3, 3),
+        rng.random(500),
+        random_mixture(rng, name, 3, 3),
+    )
     totals = []
     for threads in (1, 2, 4):
         source = MemorySource(X, weights, row_work=1e5, result_size=1, threads=threads)

@@ -65,8 +65,8 @@ def test_n_threads_refuses_what_is_no_number_of_threads(n_jobs: Any) -> None:
         (str(CORES), "1", CORES),
         ("1000000", None, CORES),
         ("", "1", 1),
-        ("many", "1", 1),
-        ("0", None, CORES),
+        (None, "many", CORES),
+        (None, "0", CORES),
     ],
 )
 def test_n_threads_heeds_the_environment(
@@ -76,6 +76,13 @@ def test_n_threads_heeds_the_environment(
         if value is not None:
             monkeypatch.setenv(name, value)
     assert n_threads(None) == expected
+
+
+@pytest.mark.parametrize("own", ["many", "0", "-1", "²"])
+def test_a_senseless_number_of_threads_is_named(own: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIXTURA_NUM_THREADS", own)
+    with pytest.raises(InputError, match="MIXTURA_NUM_THREADS="):
+        n_threads(None)
 
 
 def test_n_threads_is_one_in_a_child_of_multiprocessing() -> None:
@@ -175,10 +182,17 @@ def test_a_callback_may_fit_another_mixture() -> None:
 
     def fit_another(step: Any) -> bool:
         GaussianMixture(2, max_iter=1, reg_covar=1e-6, tol=1e9, engine="numba", n_jobs=2).fit(rows)
-        return True
+        return False
 
     model = GaussianMixture(
-        2, n_init=4, engine="numba", n_jobs=2, random_state=0, callback=fit_another
+        2,
+        n_init=4,
+        max_iter=2,
+        tol=1e9,
+        engine="numba",
+        n_jobs=2,
+        random_state=0,
+        callback=fit_another,
     )
     ended_in_time(lambda: model.fit(rows))
     assert len(model.restarts_) == 4

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mixtura._errors import InputError
+from mixtura._errors import SingularCovarianceError
 from mixtura.algorithms.loop import Ended, Run, iterate
 from mixtura.algorithms.source import Source
 from mixtura.algorithms.stopping import Status, StoppingRule, remaining
@@ -124,7 +124,7 @@ def total_statistics(source: Source, kernels: Kernels, family: Family) -> Statis
 
 def covariance_of(total: Statistics) -> FloatArray:
     """Return the covariance matrix (d, d) of the whole table."""
-    covariances = total.family.maximised(total.second, total.zeroth, None)
+    covariances = total.family.maximised(total.second, total.zeroth)
     return total.family.full(covariances, *total.centre.shape)[0]
 
 
@@ -175,6 +175,7 @@ class EM:
         return self._pass(mixture, True) if second is None else replace(statistics, second=second)
 
     def _pass(self, mixture: Mixture, scatter: bool) -> Statistics:
+        mixture.density  # noqa: B018 - factorised once, before the threads need it
         return self.source.map_reduce(partial(_expect_block, self.kernels, mixture, scatter))
 
     def maximise(self, statistics: Statistics, previous: Mixture | None) -> Mixture:
@@ -192,7 +193,7 @@ class EM:
         try:
             mixture = self.maximise(state[1], state[0])
             statistics = self.expect(mixture)
-        except InputError:  # without a floor, a covariance may become singular
+        except SingularCovarianceError:  # possible without a floor
             raise Ended(Status.COLLAPSED) from None
         if self.reseed and statistics.zeroth.min() < EMPTY * statistics.weight:
             mixture, statistics = self.reseeded(mixture, statistics)

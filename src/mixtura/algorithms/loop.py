@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def iterate(
         except Ended as end:
             status = end.status
             break
-        if monotone and value < values[-1]:
+        if not math.isfinite(value) or (monotone and value < values[-1]):
             status = settled(values[-1], value, rule.weight)
             break
         state = new
@@ -85,5 +86,5 @@ def iterate(
 
 def settled(old: float, new: float, weight: float) -> Status:
     """Return why a step that cannot lose in exact arithmetic has lost."""
-    lost = old - new > 2.0**26 * ROUNDING * max(abs(old), weight)
-    return Status.PRECISION if lost else Status.CONVERGED
+    rounding = old - new <= 2.0**26 * ROUNDING * max(abs(old), weight)
+    return Status.CONVERGED if rounding else Status.PRECISION

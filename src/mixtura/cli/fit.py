@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,9 +14,10 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from mixtura import GaussianMixture, Mixture, TableError
+from mixtura import GaussianMixture, InputError, Mixture, ModelFileError, TableError
 from mixtura.cli.console import INTERRUPTED, announce, facts, hush, print_json, say, show
 from mixtura.cli.models import (
+    collapsed_line,
     components_table,
     description,
     likelihood_lines,
@@ -26,15 +30,18 @@ from mixtura.cli.options import (
     QuietOption,
     TableArgument,
     ThreadsOption,
+    check_choice,
+    in_flags,
     names_in,
     number_or_auto,
 )
 from mixtura.cli.progress import Watch, shown, stopping_on_interrupt
 from mixtura.io.columns import Numeric, numeric_columns
-from mixtura.io.table import Table, counted
-from mixtura.io.tables import check_directory, read_table
+from mixtura.io.table import Table, as_option, counted, named
+from mixtura.io.tables import check_model_path, read_table
 
 MEANS_SHOWN = 200
+OWN_COLUMN = r"component|certainty|log_density|probability_\d+"
 
 
 class Covariance(StrEnum):
@@ -106,18 +113,14 @@ def fit(
     if quiet:
         hush()
     if output is not None:
-        check_directory(output)
-    source = read_table(table)
-    dropped = names_in(drop) or []
-    numeric = numeric_columns(
-        source, names_in(columns), [*dropped, *([weights] if weights else [])]
-    )
-    report_left_out(numeric)
+        check_model_path(output, table)
+    chosen, dropped = names_in(columns), names_in(drop)
+    check_choice(chosen, dropped, weights)
     model = GaussianMixture(
         components,
         covariance_type=covariance.value,
-        tol=number_or_auto(tol),
-        reg_covar=number_or_auto(reg_covar),
+        tol=number_or_auto(tol, "--tol"),
+        reg_covar=number_or_auto(reg_covar, "--reg-covar"),
         max_iter=max_iter,
         n_init=n_init,
         init_params=init.value,
@@ -125,9 +128,16 @@ def fit(
         engine=engine.value,
         n_jobs=threads,
     )
+    source = read_table(table)
+    left_out = [*(dropped or ()), *([weights] if weights else ())]
+    numeric = numeric_columns(source, chosen, left_out)
+    if source.n_rows == 1:
+        raise TableError(f"{source.source} has 1 row; a fit needs at least 2.")
+    report_columns(numeric, explicit=chosen is not None)
     row_weights = None if weights is None else weight_column(source, weights)
     started = time.monotonic()
-    model = run(model, numeric, row_weights, output, visible=not quiet)
+    with naming(source):
+        model = run(model, numeric, row_weights, output, visible=not quiet)
     result = summary(model, source, numeric, row_weights, time.monotonic() - started)
     if output is not None:
         model.save(output)
@@ -137,11 +147,46 @@ def fit(
         print_summary(model, result, output)
 
 
-def report_left_out(numeric: Numeric) -> None:
-    """Say which columns are not used, and why."""
+@contextmanager
+def naming(table: Table) -> Iterator[None]:
+    """Let an error of the library name the table, and its parameters as options."""
+    try:
+        yield
+    except (TableError, ModelFileError):
+        raise
+    except InputError as error:
+        raise TableError(f"{table.source}: {in_flags(str(error))}") from None
+
+
+def report_columns(numeric: Numeric, *, explicit: bool) -> None:
+    """Say which columns are not used, and which had better not be."""
     if numeric.ignored:
         columns = [f"{name or '(no name)'} ({kind})" for name, kind in numeric.ignored.items()]
         say(f"left out, not numbers: {', '.join(columns)}; --columns and --drop choose columns")
+    own = [name for name in numeric.names if re.fullmatch(OWN_COLUMN, name)]
+    if own and not explicit:
+        is_one = len(own) == 1
+        say(
+            f"{named('column', own)} {'has a name' if is_one else 'have names'} that mixtura gives "
+            f"to its results, and {'is' if is_one else 'are'} fitted like the others; --drop "
+            f"{as_option(own)} leaves {'it' if is_one else 'them'} out, --columns chooses columns"
+        )
+    report_constant(numeric)
+
+
+def report_constant(numeric: Numeric) -> None:
+    """Say which columns hold one value only."""
+    X = numeric.X
+    names = [numeric.names[j] for j in np.flatnonzero(X.min(axis=0) == X.max(axis=0))]
+    if not names:
+        return
+    one = len(names) == 1
+    what = f"{named('column', names)} {'does' if one else 'do'} not vary"
+    why = f"{'it tells' if one else 'they tell'} no groups apart and only "
+    why += f"{'shifts' if one else 'shift'} the log-likelihood"
+    can_drop = len(names) < len(numeric.names)
+    leaves = f"; --drop {as_option(names)} leaves {'it' if one else 'them'} out"
+    say(f"{what}: {why}{leaves if can_drop else ''}")
 
 
 def weight_column(table: Table, name: str) -> NDArray[Any]:
@@ -224,7 +269,7 @@ def print_summary(model: GaussianMixture, result: dict[str, Any], output: Path |
     else:
         show(weights_table(model))
     if output is not None:
-        show(f"\nmodel written to {output}; mixtura info prints all of it")
+        show(f"\nmodel written to {output}; mixtura info shows it again, with --json all of it")
 
 
 def fit_facts(result: dict[str, Any]) -> dict[str, str]:
@@ -235,6 +280,7 @@ def fit_facts(result: dict[str, Any]) -> dict[str, str]:
         "table": table,
         "columns": ", ".join(result["columns"]),
         "model": model_line(result),
-        "status": f"{result['status']} ({iterations})",
+        "status": f"{in_flags(result['status'])} ({iterations})",
+        **collapsed_line(result),
         **likelihood_lines(result),
     }

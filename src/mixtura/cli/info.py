@@ -6,14 +6,23 @@ from typing import Any
 
 from mixtura import load
 from mixtura.cli.console import facts, plain, print_json, show
-from mixtura.cli.models import column_names, components_table, description, model_line
-from mixtura.cli.options import JsonOption, ModelArgument
+from mixtura.cli.models import (
+    collapsed_line,
+    column_names,
+    components_table,
+    description,
+    model_line,
+)
+from mixtura.cli.options import JsonOption, ModelArgument, in_flags
 from mixtura.io.model_file import read_model
 from mixtura.io.table import counted
 
 
 def info(model: ModelArgument, as_json: JsonOption = False) -> None:
-    """Print all about a model: components, parameters, settings, how the fit went, version."""
+    """Print what a model file holds: weights, means and deviations, settings, how the fit went.
+
+    With --json it is all there: also the covariances and the log-likelihood of every iteration.
+    """
     _, metadata = read_model(model)
     fitted = load(model)
     names = column_names(fitted)
@@ -41,7 +50,8 @@ def info_facts(about: dict[str, Any]) -> dict[str, str]:
         f"(schema {about['schema']})",
         "model": model_line(about),
         "columns": ", ".join(about["columns"] or []) or f"{about['n_columns']}, without names",
-        "status": about["status"],
+        "status": in_flags(about["status"]),
+        **collapsed_line(about),
         "iterations": f"{about['iterations']}, log-likelihood trace of {trace}",
         "settings": ", ".join(settings),
     }

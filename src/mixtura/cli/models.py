@@ -76,6 +76,21 @@ def model_line(result: dict[str, Any]) -> str:
     return f"{components}, {result['covariance_type']} covariances, {parameters}"
 
 
+def collapsed_components(model: GaussianMixture) -> list[int]:
+    """Return the components that the fit found collapsed; older files do not say."""
+    collapsed = getattr(model, "collapsed_", None)
+    return [] if collapsed is None else [int(j) for j in np.flatnonzero(collapsed)]
+
+
+def collapsed_line(result: dict[str, Any]) -> dict[str, str]:
+    """Return the collapsed components as a name and a value for people, if there are any."""
+    components = result["collapsed"]
+    if not components:
+        return {}
+    noun = "component" if len(components) == 1 else "components"
+    return {"collapsed": f"{noun} {', '.join(map(str, components))}"}
+
+
 def description(model: GaussianMixture, names: list[str] | None) -> dict[str, Any]:
     """Return all that there is to know about a fitted model."""
     return {
@@ -87,6 +102,7 @@ def description(model: GaussianMixture, names: list[str] | None) -> dict[str, An
         "converged": bool(model.converged_),
         "status": str(model.status_.value),
         "iterations": int(model.n_iter_),
+        "collapsed": collapsed_components(model),
         "log_likelihood_per_row_trace": list(model.lower_bounds_),
         "weights": model.weights_,
         "means": model.means_,

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from contextlib import suppress
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mixtura.io.table import named
+
 ENDINGS = ".csv .tsv .txt (also .gz) .parquet .arrow .feather .npy .npz"
+
+FLAGS = {
+    "covariance_type": "--covariance",
+    "init_params": "--init",
+    "max_iter": "--max-iter",
+    "n_components": "-k",
+    "n_init": "--n-init",
+    "n_jobs": "--threads",
+    "random_state": "--seed",
+    "reg_covar": "--reg-covar",
+    "sample_weight": "--weights",
+    "tol": "--tol",
+}
+ASIDE = re.compile(r"( in GaussianMixture)?,( or)? min_variance in [\w ]+(?=\))")
+PARAMETER = re.compile(rf"(?<![\w'./-])\b({'|'.join(FLAGS)})\b(=)?(?!\.\w)")  # whole words
 
 TableArgument = Annotated[
     str,
@@ -44,11 +63,29 @@ def names_in(option: str | None) -> list[str] | None:
     return [cell.strip() for cell in cells if cell.strip()]
 
 
-def number_or_auto(option: str) -> float | str:
+def number_or_auto(option: str, name: str) -> float | str:
     """Return ``auto`` as it is and anything else as a number of at least 0."""
     if option == "auto":
         return option
     with suppress(ValueError):
         if 0 <= float(option) < math.inf:
             return float(option)
-    raise typer.BadParameter(f"'{option}' is neither a number of at least 0 nor 'auto'.")
+    message = f"'{option}' is neither a number of at least 0 nor 'auto'."
+    raise typer.BadParameter(message, param_hint=name)
+
+
+def check_choice(columns: list[str] | None, drop: list[str] | None, weights: str | None) -> None:
+    """Raise where ``--columns`` names nothing, or two options name one column."""
+    if columns == []:
+        raise typer.BadParameter("it names no column.", param_hint="--columns")
+    chosen = {"--columns": columns, "--drop": drop, "--weights": weights and [weights]}
+    for (one, left), (other, right) in combinations(chosen.items(), 2):
+        shared = [name for name in left or () if name in (right or ())]
+        if shared:
+            raise typer.BadParameter(f"{one} and {other} both name {named('column', shared)}.")
+
+
+def in_flags(text: str) -> str:
+    """Return a message of the library with its parameters called as the options are."""
+    text = ASIDE.sub("", text)
+    return PARAMETER.sub(lambda match: FLAGS[match[1]] + (" " if match[2] else ""), text)

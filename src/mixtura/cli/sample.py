@@ -24,7 +24,7 @@ def sample(
     ] = STREAM,
 ) -> None:
     """Draw rows from a model, with the component that each was drawn from."""
-    check_writable(output)
+    check_writable(output, model)
     fitted, names = load_model(model)
     X, component = fitted.mixture_.sample(rows, random_state=seed)
     labels = names or generic_names(fitted.n_features_in_)

@@ -36,7 +36,7 @@ def score(
     if output == STREAM:
         raise typer.BadParameter("the scores go to standard output: give -o a file.")
     if output is not None:
-        check_writable(output)
+        check_writable(output, table, model)
     fitted, names = load_model(model, threads)
     source = read_table(table)
     log_density = fitted.score_samples(matching_matrix(source, fitted, names))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -63,16 +63,18 @@ def run(estimator: Any, em: EM, rows: Any) -> Selection:
     source: Any = em.source
     threads = source.threads if len(starts) > 1 else 1
     single = replace(em, source=source.with_threads(1)) if threads > 1 else em
-    failed = threading.Event()
+    ended = threading.Event()  # a callback has said so, or a start has failed
 
-    def one(number: int) -> FitResult:
-        observe = observer(estimator, failed)
+    def one(number: int) -> FitResult | None:
+        if ended.is_set():
+            return None
+        observe = observer(estimator, ended)
         return single.run(
             starts[number](), rule, estimator.max_iter, callback=observe, restart=number
         )
 
     with verbose_logging(estimator.verbose):
-        each = partial(for_each, threads=threads, on_failure=failed.set)
+        each = partial(for_each, threads=threads, on_failure=ended.set)
         return select(em, len(starts), one, each)
 
 
@@ -95,11 +97,18 @@ def start_functions(estimator: Any, em: EM, rows: Any) -> list[Callable[[], Mixt
             start = start_by(given, em, k, rng)
         else:
             legacy = np.random.RandomState(np.random.MT19937(child))
-            brought = given(rows, k, legacy) if callable(given) else given
+            brought = given(read_only(rows), k, legacy) if callable(given) else given
             start = from_given(brought, estimator, em, rows)
         return overridden(estimator, em, start)
 
     return [partial(make, child) for child in children]
+
+
+def read_only(rows: Any) -> Any:
+    """Return a view of the rows that cannot be written to."""
+    view = rows.view()
+    view.flags.writeable = False
+    return view
 
 
 def from_given(given: Any, estimator: Any, em: EM, rows: Any) -> Mixture:
@@ -163,14 +172,14 @@ def start_array(name: str, value: Any, shape: tuple[int, ...]) -> FloatArray:
     return array
 
 
-def observer(estimator: Any, failed: threading.Event) -> Callable[[Step], Any]:
+def observer(estimator: Any, ended: threading.Event) -> Callable[[Step], bool]:
     """Return what each iteration reports to: the log if verbose, and the user's callback.
 
-    It stops a start whose callback says so, and every start once another has ``failed``.
+    Once the callback says so, the fit has ``ended`` for every start.
     """
     began = time.perf_counter()
 
-    def report(step: Step) -> Any:
+    def report(step: Step) -> bool:
         if estimator.verbose and step.iteration % estimator.verbose_interval == 0:
             text = "start %d, iteration %d: log-likelihood %.6f"
             values: list[Any] = [step.restart, step.iteration, step.log_likelihood]
@@ -179,7 +188,9 @@ def observer(estimator: Any, failed: threading.Event) -> Callable[[Step], Any]:
                 values += [step.gain, time.perf_counter() - began]
             logger.info(text, *values)
         answer = None if estimator.callback is None else estimator.callback(step)
-        return failed.is_set() or answer
+        if isinstance(answer, bool | np.bool_) and answer:
+            ended.set()
+        return ended.is_set()
 
     return report
 
@@ -204,23 +215,42 @@ def verbose_logging(verbose: int) -> Iterator[None]:
             logger.removeHandler(handler)
 
 
-def complaints(selection: Selection) -> Iterator[str]:
-    """Yield what the user should know about the outcome."""
+def complaints(selection: Selection, names: Sequence[str] | None = None) -> Iterator[str]:
+    """Yield what the user should know about the outcome, with the ``names`` of the columns."""
     result = selection.result
     only_start = result.status is Status.MAX_ITER and result.n_iter == 0  # max_iter=0 asks for it
     if result.status in TOLD and not only_start:
         yield result.status.value
     if selection.collapsed.any():
+        flat = selection.flat_columns
+        columns = ", ".join(str(j) if names is None else repr(str(names[j])) for j in flat)
+        cause = f"Constant within such a component: column {columns}. " if columns else ""
         numbers = ", ".join(str(j) for j in np.flatnonzero(selection.collapsed))
         yield (
-            f"Component(s) {numbers} collapsed onto a point or a plane, where the likelihood has "
-            "no maximum. Use fewer components, a simpler covariance_type, a larger n_init or a "
-            "larger reg_covar."
+            f"Collapsed onto a point or a plane, where the likelihood has no maximum: component "
+            f"{numbers}. {cause}Leave out columns that the groups are made of, or use fewer "
+            "components, a simpler covariance_type, a larger n_init or a larger reg_covar."
         )
 
 
-def publish(estimator: Any, mixture: Mixture, dtype: Any) -> None:
-    """Give an estimator the attributes of a solution, in ``dtype`` where its range holds them."""
+def publish(estimator: Any, mixture: Mixture, dtype: Any, **facts: Any) -> None:
+    """Give an estimator the attributes of a solution, in ``dtype`` where its range holds them.
+
+    ``facts`` are what is known of the fit, by attribute; the rest is as if there had been none.
+    """
+    unknown = {
+        "converged_": True,
+        "status_": Status.CONVERGED,
+        "n_iter_": 0,
+        "lower_bound_": np.nan,
+        "lower_bounds_": [],
+        "restarts_": np.empty(0),
+        "n_best_restarts_": 0,
+        "collapsed_": np.zeros(mixture.n_components, dtype=np.bool_),
+    }
+    for name, value in {**unknown, **facts}.items():
+        setattr(estimator, name, value)
+    estimator.n_features_in_ = mixture.n_features
     precisions, factors = mixture.family.precisions(mixture.covariances, *mixture.means.shape)
     defining = (mixture.weights, mixture.means, mixture.covariances, factors)
     exact = {**dict(zip(DEFINING, defining, strict=True)), "precisions_": precisions}
@@ -267,16 +297,19 @@ def covariances_from(factors: FloatArray, family: Family) -> FloatArray:
 
 def adopt(estimator: Any, mixture: Mixture, like: Any = None) -> None:
     """Give an estimator a solution that was not fitted here: known, or taken from ``like``."""
-    publish(estimator, mixture, np.asarray(getattr(like, "means_", mixture.means)).dtype)
-    estimator.n_features_in_ = mixture.n_features
+    converged = bool(getattr(like, "converged_", True))
+    publish(
+        estimator,
+        mixture,
+        np.asarray(getattr(like, "means_", mixture.means)).dtype,
+        converged_=converged,
+        status_=Status.CONVERGED if converged else Status.MAX_ITER,
+        n_iter_=int(getattr(like, "n_iter_", 0)),
+        lower_bound_=float(getattr(like, "lower_bound_", np.nan)),
+        lower_bounds_=[float(value) for value in getattr(like, "lower_bounds_", [])],
+    )
     if hasattr(like, "feature_names_in_"):
         estimator.feature_names_in_ = like.feature_names_in_
-    converged = getattr(like, "converged_", True)
-    estimator.converged_ = bool(converged)
-    estimator.status_ = Status.CONVERGED if converged else Status.MAX_ITER
-    estimator.n_iter_ = int(getattr(like, "n_iter_", 0))
-    estimator.lower_bound_ = float(getattr(like, "lower_bound_", np.nan))
-    estimator.lower_bounds_ = [float(value) for value in getattr(like, "lower_bounds_", [])]
 
 
 def as_sklearn(estimator: Any) -> Any:

@@ -67,6 +67,7 @@ def e_step(X: ArrayLike, mixture: Mixture) -> tuple[FloatArray, float]:
     >>> responsibilities
     array([[0.5, 0.5]])
     """
+    check_mixture("mixture", mixture)
     rows = checked_rows(X, mixture.n_features)
     source, kernels = source_for(rows, None, mixture.n_components, mixture.covariance_type)
     resp = np.empty((len(rows), mixture.n_components))
@@ -180,7 +181,7 @@ def run_em(
         below ``tol`` (mean), once the total gain is below ``tol`` (total), or once Aitken's
         estimate of the gain still to come, per unit of weight, is (remaining).
     max_iter : int, default=1000
-        Largest number of EM updates; 0 only evaluates the start.
+        Largest number of EM updates; 0 only evaluates the start (lifted to ``min_variance``).
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative row weights.
     min_variance : float, default=0.0
@@ -223,6 +224,7 @@ def run_em(
     array([[ 5. ],
            [-0.5]])
     """
+    check_mixture("start", start)
     rows = checked_rows(X, start.n_features)
     weights = validated_weights(sample_weight, rows)
     source, kernels = source_for(rows, weights, start.n_components, start.covariance_type)
@@ -243,6 +245,15 @@ def run_em(
     resp = np.empty((len(rows), start.n_components))
     source.map_rows(lambda block: kernels.responsibilities(block, result.mixture), resp)
     return replace(result, responsibilities=resp)
+
+
+def check_mixture(name: str, value: Any) -> None:
+    """Raise unless a parameter is a Mixture."""
+    if not isinstance(value, Mixture):
+        raise InputError(
+            f"{name} is a {type(value).__name__}; pass a Mixture (a fitted estimator has one in "
+            "mixture_)."
+        )
 
 
 def checked_rows(X: ArrayLike, n_features: int | None) -> Any:

@@ -53,8 +53,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, array, Mixture or \
             callable, default='kmeans'
         How to start. An array holds labels (n_samples,) or responsibilities (n_samples,
-        n_components). A callable gets ``(X, n_components, random_state)`` and returns any of
-        these.
+        n_components). A callable gets ``(X, n_components, random_state)``, with ``X`` read-only,
+        and returns an array or a Mixture.
     weights_init : array-like of shape (n_components,), optional
         Starting weights, in place of those that ``init_params`` leads to.
     means_init : array-like of shape (n_components, n_features), optional
@@ -75,8 +75,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Number of threads; None for every core this process may use. The results do not depend
         on it.
     callback : callable, optional
-        Called with a ``Step`` after each EM update; returning true stops that start. Starts
-        that run side by side call it from their own threads.
+        Called with a ``Step`` after each EM update; returning true ends the fit with the best
+        so far. Starts that run side by side call it from their own threads.
 
     Attributes
     ----------
@@ -258,16 +258,20 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def _publish(self, em: EM, selection: Selection, dtype: Any) -> None:
         """Store the outcome, and warn where it is not what the user asked for."""
         result, weight = selection.result, em.source.weight
-        fitting.publish(self, result.mixture, dtype)
-        self.converged_ = result.converged
-        self.status_ = result.status
-        self.n_iter_ = result.n_iter
-        self.lower_bounds_ = (result.log_likelihoods[1:] / weight).tolist()
-        self.lower_bound_ = float(result.log_likelihoods[-1] / weight)
-        self.restarts_ = selection.log_likelihoods / weight
-        self.n_best_restarts_ = selection.n_at_best
-        self.collapsed_ = np.array(selection.collapsed)
-        for message in fitting.complaints(selection):
+        fitting.publish(
+            self,
+            result.mixture,
+            dtype,
+            converged_=result.converged,
+            status_=result.status,
+            n_iter_=result.n_iter,
+            lower_bounds_=(result.log_likelihoods[1:] / weight).tolist(),
+            lower_bound_=float(result.log_likelihoods[-1] / weight),
+            restarts_=selection.log_likelihoods / weight,
+            n_best_restarts_=selection.n_at_best,
+            collapsed_=np.array(selection.collapsed),
+        )
+        for message in fitting.complaints(selection, getattr(self, "feature_names_in_", None)):
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
 
     @property

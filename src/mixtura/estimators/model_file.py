@@ -34,6 +34,9 @@ def save(estimator: Any, path: str | Path) -> None:
         "n_iter": int(estimator.n_iter_),
         "lower_bound": float(estimator.lower_bound_),
         "lower_bounds": [float(value) for value in estimator.lower_bounds_],
+        "restarts": [float(value) for value in estimator.restarts_],
+        "n_best_restarts": int(estimator.n_best_restarts_),
+        "collapsed": [bool(value) for value in estimator.collapsed_],
     }
     write_model(path, {name: getattr(mixture, name) for name in ARRAYS}, metadata)
 
@@ -92,15 +95,21 @@ def load(path: str | Path) -> Any:
 
 def restore(model: Any, mixture: Mixture, metadata: dict[str, Any]) -> None:
     """Give an estimator the solution of a file."""
-    publish(model, mixture, np.float32 if metadata.get("dtype") == "float32" else np.float64)
-    model.n_features_in_ = mixture.n_features
+    publish(
+        model,
+        mixture,
+        np.float32 if metadata["dtype"] == "float32" else np.float64,
+        converged_=metadata["converged"],
+        status_=Status[metadata["status"]],
+        n_iter_=metadata["n_iter"],
+        lower_bound_=metadata["lower_bound"],
+        lower_bounds_=metadata["lower_bounds"],
+        restarts_=np.array(metadata["restarts"]),
+        n_best_restarts_=metadata["n_best_restarts"],
+        collapsed_=np.array(metadata["collapsed"], dtype=np.bool_),
+    )
     if metadata["feature_names"] is not None:
         model.feature_names_in_ = np.array(metadata["feature_names"], dtype=object)
-    model.converged_ = metadata["converged"]
-    model.status_ = Status[metadata["status"]]
-    model.n_iter_ = metadata["n_iter"]
-    model.lower_bound_ = metadata["lower_bound"]
-    model.lower_bounds_ = metadata["lower_bounds"]
 
 
 def is_plain(value: Any) -> bool:

@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from mixtura._errors import InputError
 from mixtura.model import Mixture, Statistics
 from mixtura.model.families.base import FloatArray
+from mixtura.model.mixture import as_finite
 
 
 def validated_rows(estimator: Any, X: Any, *, fitting: bool) -> Any:
@@ -149,7 +150,7 @@ def validated_responsibilities(
     resp: Any, n: int, k: int | None = None, name: str = "init_params"
 ) -> FloatArray:
     """Return responsibilities (n, k) as float64, checked to be proportions."""
-    array = np.asarray(resp, dtype=np.float64)
+    array = as_finite(name, resp)
     if array.ndim != 2 or len(array) != n or (k is not None and array.shape[1] != k):
         expected = f"({n}, {'n_components' if k is None else k})"
         raise InputError(f"{name} has shape {array.shape}; responsibilities must be {expected}.")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mixtura._errors import TableError
 from mixtura.io.arrow import pa
 from mixtura.io.columns import to_numbers
-from mixtura.io.table import Table, quoted
+from mixtura.io.table import Table, named, quoted
 
 
 def generic_names(n_columns: int) -> list[str]:
@@ -100,7 +100,7 @@ def _matrix(source: str, columns: pa.Table) -> NDArray[Any]:
     texts = [name for name, values in numbers.items() if values is None]
     if texts:
         raise TableError(
-            f"{source} can hold numbers only, and {quoted(texts)} is not; write CSV, Parquet or "
-            "Arrow instead."
+            f"{source} can hold numbers only, which {named('column', texts)} "
+            f"{'is' if len(texts) == 1 else 'are'} not; write CSV, Parquet or Arrow instead."
         )
     return np.column_stack([values for values in numbers.values() if values is not None])

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from mixtura._errors import TableError
 from mixtura.io.arrow import pa, pc
-from mixtura.io.table import Table, quoted
+from mixtura.io.table import Table, as_option, counted, named, quoted
 
 MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "?")
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity)$"
+THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
+WITH_COMMAS = "numbers with thousands commas"
 ROW_LABELS = ("", "__index_level_0__")  # what R and pandas write beside the data
 
 
@@ -139,7 +141,10 @@ def _text_cells(column: pa.ChunkedArray) -> Cells:
     if n_bad == n_cells and _all_true_false(lowered, bad):
         truth = pc.equal(pc.if_else(pa.array(bad), lowered, None), "true")
         return _numbers("true/false", truth)
-    return Cells("mixed" if 2 * n_bad <= n_cells else "text", values, bad)
+    if 2 * n_bad <= n_cells:
+        return Cells("mixed", values, bad)
+    commas = pc.fill_null(pc.match_substring_regex(trimmed, THOUSANDS), False).to_numpy()
+    return Cells(WITH_COMMAS if commas[bad].all() else "text", values, bad)
 
 
 def _all_true_false(lowered: pa.ChunkedArray, cells: NDArray[np.bool_]) -> bool:
@@ -157,11 +162,11 @@ def _candidates(
     if unknown:
         near = get_close_matches(unknown[0], known, n=1)
         hint = f"; did you mean '{near[0]}'?" if near else f"; its columns are {quoted(known)}."
-        raise TableError(f"{table.source} has no column {quoted(unknown)}{hint}")
+        raise TableError(f"{table.source} has no {named('column', unknown)}{hint}")
     wanted = known if columns is None else list(dict.fromkeys(columns))
     left = [name for name in wanted if name not in (drop or ())]
     if not left:
-        raise TableError(f"{table.source}: no column is left to use; drop fewer columns.")
+        raise TableError(f"{table.source}: no column is left to use; leave out fewer columns.")
     return left
 
 
@@ -171,13 +176,14 @@ def _check_kind(table: Table, name: str, cells: Cells, *, explicit: bool) -> Non
         return
     if cells.kind != "mixed":
         what = "has no values" if cells.kind == "empty" else f"holds {cells.kind}, not numbers"
-        raise TableError(f"{table.source}: column '{name}' {what}; choose columns of numbers.")
+        advice = "remove the commas" if cells.kind == WITH_COMMAS else "choose columns of numbers"
+        raise TableError(f"{table.source}: column '{name}' {what}; {advice}.")
     row = int(np.argmax(cells.bad))
     text = " ".join(str(table.columns.column(name)[row].as_py()).split())
     shown = text if len(text) <= 40 else text[:40] + "..."
     count = int(cells.bad.sum())
     others = "" if count == 1 else f" ({count} cells of this column are not)"
-    advice = "" if explicit else f", or leave the column out (--drop '{name}')"
+    advice = "" if explicit else f", or leave the column out (--drop {as_option([name])})"
     raise TableError(
         f"{table.source}: column '{name}' holds '{shown}' on {table.where(row)}, which is not a "
         f"number{others}; correct it{advice}."
@@ -201,21 +207,36 @@ def _check_missing(
     table: Table, names: list[str], arrays: list[NDArray[Any]], *, explicit: bool
 ) -> None:
     """Raise naming every column with missing cells, how many, and where the first one is."""
-    holes = []
+    holes, rows = [], np.zeros(table.n_rows, dtype=bool)
     for name, values in zip(names, arrays, strict=True):
         missing = np.isnan(values)
         if missing.any():
             holes.append((name, int(missing.sum()), table.where(int(np.argmax(missing)))))
+            rows |= missing
     if not holes:
         return
     listed = ", ".join(f"'{name}' ({count}, first on {where})" for name, count, where in holes[:10])
-    more = "" if len(holes) <= 10 else f" and {len(holes) - 10} more columns"
-    option = ",".join(name for name, _, _ in holes)
-    advice = "" if explicit or more else f", or leave the columns out (--drop '{option}')"
+    more = "" if len(holes) <= 10 else f" and {counted(len(holes) - 10, 'more column')}"
+    can_drop = not explicit and len(holes) < len(names)
+    advice = _missing_advice(rows, [name for name, _, _ in holes] if can_drop else [])
     raise TableError(
-        f"{table.source} has missing cells, which this version cannot fit: {listed}{more}; fill "
-        f"them in{advice}."
+        f"{table.source} has missing cells, which this version cannot use: {listed}{more}; "
+        f"{advice}."
     )
+
+
+def _missing_advice(rows: NDArray[np.bool_], columns: list[str]) -> str:
+    """Return what to do about the rows and columns that have missing cells."""
+    ways = ["fill them in"]
+    if not rows.all():
+        count = int(rows.sum())
+        have = "has" if count == 1 else "have"
+        ways.append(f"remove the {counted(count, 'row')} of {len(rows):,} that {have} them")
+    if columns:
+        which = "column" if len(columns) == 1 else "columns"
+        option = f" {as_option(columns)}" if len(columns) <= 10 else ""
+        ways.append(f"leave the {which} out (--drop{option})")
+    return ", or ".join(filter(None, (", ".join(ways[:-1]), ways[-1])))
 
 
 def _stacked(arrays: list[NDArray[Any]]) -> NDArray[Any]:

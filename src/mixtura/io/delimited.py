@@ -18,7 +18,7 @@ from mixtura._errors import TableError
 from mixtura.io.arrays import generic_names
 from mixtura.io.arrow import arrow_csv, pa, pc
 from mixtura.io.columns import MISSING, NUMBER
-from mixtura.io.table import Table, counted, quoted, row_number
+from mixtura.io.table import Table, counted, named, quoted, row_number
 
 logger = logging.getLogger(__name__)
 
@@ -106,9 +106,10 @@ def _read_header(source: str, opener: Opener) -> Header:
         return Header(cells, generic_names(len(cells)), delimiter, is_data=True)
     if numeric:
         logger.info(
-            "%s: the column names %s are numbers; if the first line is data, add a header line",
+            "%s: the %s %s; if the first line is data, add a header line",
             source,
-            quoted(numeric),
+            named("column name", numeric),
+            "is a number" if len(numeric) == 1 else "are numbers",
         )
     return Header(cells, names, delimiter, is_data=False)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import shlex
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,10 +60,11 @@ class Table:
     def appended(self, columns: Mapping[str, NDArray[np.generic]]) -> Table:
         """Return the table with more columns on its right."""
         clashes = [name for name in columns if name in self.names]
+        one = len(clashes) == 1
         if clashes:
             raise TableError(
-                f"{self.source} already has columns called {quoted(clashes)}; rename or remove "
-                "them first."
+                f"{self.source} already has {'a column' if one else 'columns'} called "
+                f"{quoted(clashes)}; rename or remove {'it' if one else 'them'} first."
             )
         extended = self.columns
         for name, values in columns.items():
@@ -72,6 +76,18 @@ def quoted(names: list[str]) -> str:
     """Return names for a message: quoted, separated by commas, the tail of a long list counted."""
     shown = ", ".join(f"'{name}'" for name in names[:10])
     return shown if len(names) <= 10 else f"{shown} and {len(names) - 10} more"
+
+
+def named(noun: str, names: list[str]) -> str:
+    """Return a noun with the names it stands for, in the plural where it must be."""
+    return f"{noun if len(names) == 1 else noun + 's'} {quoted(names)}"
+
+
+def as_option(names: Sequence[str]) -> str:
+    """Return names as the shell takes them after an option such as ``--drop``."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(names)
+    return shlex.quote(text.getvalue())
 
 
 def counted(number: int, noun: str) -> str:

@@ -18,7 +18,7 @@ import gzip
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -67,9 +67,9 @@ def read_table(path: str | os.PathLike[str]) -> Table:
     TableError
         If there is no such file, its format is not known, or it is damaged or empty.
     """
-    source, _, member = str(path).partition("::") if ".npz::" in str(path) else (str(path), "", "")
+    source, member = _split(str(path))
     try:
-        table = _read(source, member or None)
+        table = _read(source, member)
     except OSError as error:
         raise TableError(f"{source} cannot be read: {reason(error)}.") from None
     if not table.n_rows or not table.names:
@@ -110,12 +110,28 @@ def write_table(path: str | os.PathLike[str], table: Table) -> None:
         raise TableError(f"{name} cannot hold this table: {error}.") from None
 
 
-def check_writable(path: str | os.PathLike[str]) -> None:
-    """Raise unless a table may be written here: a known ending in a directory that exists."""
+def check_writable(path: str | os.PathLike[str], *inputs: str | os.PathLike[str]) -> None:
+    """Raise unless a table may be written here: a known ending, a directory, and no input."""
     if str(path) == STREAM:
         return
-    _writer(str(path))
     check_directory(path)
+    _writer(str(path))
+    _check_no_input(path, inputs)
+
+
+def check_model_path(path: str | os.PathLike[str], *inputs: str | os.PathLike[str]) -> None:
+    """Raise unless a model may be written here: a file, with no table's name, and no input."""
+    name = str(path)
+    if name == STREAM:
+        raise TableError("a model cannot go to standard output; name a file such as m.mixtura.")
+    check_directory(path)
+    _check_no_input(path, inputs)
+    if name.lower().endswith(ENDINGS):
+        stem = Path(name).name[: -len(_ending(name))]
+        raise TableError(
+            f"{name} is the name of a table, and a model is none; name a file such as "
+            f"{stem}.mixtura."
+        )
 
 
 def check_directory(path: str | os.PathLike[str]) -> None:
@@ -124,6 +140,27 @@ def check_directory(path: str | os.PathLike[str]) -> None:
         raise TableError(f"{path} is a directory; name a file inside it.")
     if not Path(path).absolute().parent.is_dir():
         raise TableError(f"{path} cannot be written: there is no directory {Path(path).parent}.")
+
+
+def _check_no_input(path: str | os.PathLike[str], inputs: Sequence[str | os.PathLike[str]]) -> None:
+    """Raise where a file that is read would be written over."""
+    for given in inputs:
+        read = _split(str(given))[0]
+        if read != STREAM and _is_same_file(path, read):
+            raise TableError(f"{path} is what the command reads; write to another file.")
+
+
+def _is_same_file(left: str | os.PathLike[str], right: str) -> bool:
+    """Say whether two names stand for one file; devices may be read and written at once."""
+    with suppress(OSError):
+        return Path(left).is_file() and os.path.samefile(left, right)
+    return False
+
+
+def _split(name: str) -> tuple[str, str | None]:
+    """Return the file and, where the name says one, the array in it."""
+    source, _, member = name.partition("::") if ".npz::" in name else (name, "", "")
+    return source, member or None
 
 
 def _read(source: str, member: str | None) -> Table:
@@ -138,7 +175,8 @@ def _read(source: str, member: str | None) -> Table:
     if not path.is_file():
         return _read_bytes(source, path.read_bytes())
     ending = _ending(source)
-    return _read_as(ending, source, partial(_open, path, ending), member)
+    label = f"{source}::{member}" if member and ending == ".npz" else source
+    return _read_as(ending, label, partial(_open, path, ending), member)
 
 
 def _open(path: Path, ending: str) -> BinaryIO:

@@ -11,6 +11,9 @@ import numpy as np
 from mixtura.model.families import Family
 from mixtura.model.families.base import FloatArray
 
+#: Smallest log-joint density: below it numbers overflow on the way, and a row is equally unlikely
+#: under every component.
+LOWEST = -1e300
 #: Doubles that a temporary of a blocked computation may hold (512 KiB stays in cache).
 BLOCK_DOUBLES = 65_536
 
@@ -50,7 +53,7 @@ class Density:
 
 def block_slices(n: int, k: int, d: int) -> Iterator[slice]:
     """Yield row ranges whose (k, rows, d) temporaries stay in cache."""
-    step = max(64, BLOCK_DOUBLES // (k * (d + 4)))
+    step = max(1, BLOCK_DOUBLES // (k * (d + 4)))
     for start in range(0, n, step):
         yield slice(start, min(start + step, n))
 
@@ -61,7 +64,10 @@ def log_joint(xp: Any, density: Density, block: Any, arrays: tuple[Any, Any, Any
     ``arrays`` are the density's means, factor and offsets on ``block``'s namespace and device.
     """
     means, factor, offsets = arrays
-    return offsets[:, None] - 0.5 * density.family.mahalanobis(xp, block, means, factor)
+    with np.errstate(over="ignore", invalid="ignore"):
+        squared = density.family.mahalanobis(xp, block, means, factor)
+        joint = offsets[:, None] - 0.5 * squared
+        return xp.where(joint > LOWEST, joint, xp.full_like(joint, LOWEST))
 
 
 def log_sum_exp(xp: Any, joint: Any) -> tuple[Any, Any]:

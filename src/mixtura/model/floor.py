@@ -57,7 +57,7 @@ class CovarianceFloor:
         squared = np.minimum(np.abs(location), 1e150) ** 2  # must not overflow either
         magnitude = np.where(squared < smallest, 1.0, squared)
         # A spread below the rounding of the column's own numbers is no spread.
-        flat = variances <= magnitude * (64 * np.finfo(np.float64).eps) ** 2
+        flat = variances <= squared * (64 * np.finfo(np.float64).eps) ** 2
         flat |= variances < smallest
         scale = np.sqrt(np.where(flat, magnitude, variances))
         correlation = total / scale / scale[:, None]

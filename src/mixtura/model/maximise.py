@@ -36,11 +36,11 @@ def maximise(
     if previous is not None and kept.any():
         shift = np.where(kept[:, None], previous.means - statistics.centre, shift)
     second = family.recentred(statistics.second, zeroth, statistics.first, shift)
-    covariances = family.maximised(
-        second, zeroth, None if previous is None else previous.covariances
-    )
+    covariances = family.maximised(second, zeroth)
     if ridge:
         covariances = family.ridged(covariances, ridge)
+    if previous is not None:
+        covariances = family.kept(covariances, zeroth, previous.covariances)
     if floor is not None:
         covariances = family.floored(covariances, floor)
     weights = zeroth / zeroth.sum()

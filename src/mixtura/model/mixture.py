@@ -77,6 +77,7 @@ class Mixture:
         if family.correlated:
             check_symmetric("covariances", arrays["covariances"])
         for name, array in arrays.items():
+            array.setflags(write=False)
             object.__setattr__(self, name, array)
         object.__setattr__(self, "covariance_type", covariance_type)
 
@@ -236,9 +237,9 @@ class Mixture:
 
 
 def as_finite(name: str, values: ArrayLike) -> FloatArray:
-    """Return ``values`` as a float64 array, or raise naming the first entry that is not finite."""
+    """Return a copy of ``values`` in float64, or raise naming the first that is not finite."""
     try:
-        array = np.asarray(values, dtype=np.float64)
+        array = np.array(values, dtype=np.float64, order="C")
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} must be an array of numbers: {error}") from None
     if not np.isfinite(array).all():

@@ -53,7 +53,7 @@ class Statistics:
         return cls(family, 0.0, 0.0, np.zeros(k), np.zeros((k, d)), second, centre)
 
     def __add__(self, other: Statistics) -> Statistics:
-        if self.family is not other.family:
+        if self.family != other.family:
             raise InputError(
                 f"statistics of family {self.family.name!r} cannot be added to those of "
                 f"{other.family.name!r}."

@@ -38,8 +38,10 @@ def n_threads(n_jobs: int | None) -> int:
 def _default() -> int:
     for variable in ("MIXTURA_NUM_THREADS", "OMP_NUM_THREADS"):
         text = os.environ.get(variable, "").strip()
-        if text.isdigit() and int(text) > 0:
+        if text.isdecimal() and int(text) > 0:
             return min(int(text), int(joblib.cpu_count()))
+        if text and variable == "MIXTURA_NUM_THREADS":
+            raise InputError(f"{variable}={text!r} must be a whole number of at least 1.")
     if multiprocessing.parent_process() is not None:
         return 1
     return int(joblib.cpu_count())

@@ -74,10 +74,11 @@ def _describe(
 def _arguments(mixture: Mixture) -> tuple[Any, ...]:
     """Return shift, means and centres about it, the four factors (three None) and the offsets."""
     density = mixture.density
-    shift = density.means[np.argmax(mixture.weights)]
-    means = np.ascontiguousarray(density.means - shift)
+    shift, means = np.zeros(mixture.n_features), density.means
     centres, factor = means, density.factor
-    if mixture.covariance_type == "tied":
-        centres, factor = np.ascontiguousarray(means @ factor.T), factor[None]
+    if mixture.covariance_type == "tied":  # whitening numbers far from the origin loses digits
+        shift = density.means[np.argmax(mixture.weights)]
+        means = density.means - shift
+        centres, factor = means @ factor.T, factor[None]
     factors = [factor if each == mixture.covariance_type else None for each in FAMILIES]
     return shift, means, centres, factors, density.offsets

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +21,15 @@ from mixtura.kernels.cpu.densities import FLAGS
 
 logger = logging.getLogger("mixtura")
 _lock = threading.RLock()
+
+
+def _new_lock() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # another thread may hold the lock, and is not in the child
+    os.register_at_fork(after_in_child=_new_lock)
 
 FAMILIES = ("full", "tied", "diag", "spherical")
 FACTOR_DIMENSIONS = {"full": 3, "tied": 3, "diag": 2, "spherical": 1}
@@ -64,10 +74,10 @@ def _versioned(function: Any) -> Any:
 
 
 def _njit(function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
-    options: dict[str, Any] = {"nogil": True, "fastmath": FLAGS}
+    options: dict[str, Any] = {"nogil": True, "fastmath": FLAGS, "error_model": "numpy"}
     try:
         return njit(signature, cache=True, **options)(function)
-    except RuntimeError as error:  # neither the installation nor the user's cache is writable
+    except (RuntimeError, OSError) as error:  # no folder is writable, or the disk is full
         logger.warning(
             "compiled code cannot be cached (%s): each process compiles anew. Set NUMBA_CACHE_DIR "
             "to a folder that can be written.",

@@ -13,6 +13,7 @@ from numba import njit
 
 from mixtura.kernels.cpu import tiles
 from mixtura.kernels.cpu.tiles import TILE_ROWS
+from mixtura.model.density import LOWEST
 
 #: Rows of a tile. Unsigned, as every index below: a signed one might be negative, and the test
 #: for that would keep the loops from being vectorised.
@@ -21,7 +22,7 @@ TILE2, TILE3 = np.uint64(2 * TILE_ROWS), np.uint64(3 * TILE_ROWS)
 FLAGS = {"contract", "reassoc", "nsz"}
 
 
-@njit(fastmath=FLAGS)
+@njit(fastmath=FLAGS, error_model="numpy")
 def full(x, means, factor, offsets, joint):
     """Each component has its own triangular factor (k, d, d)."""
     d = means.shape[1]
@@ -41,14 +42,15 @@ def full(x, means, factor, offsets, joint):
         finish(joint, out, offsets[j], 0.5)
 
 
-@njit(fastmath=FLAGS)
+@njit(fastmath=FLAGS, error_model="numpy")
 def finish(joint, out, offset, half_precision):
-    """Turn squared distances into log-joint densities."""
+    """Turn squared distances into log-joint densities, none below ``LOWEST``."""
     for b in range(TILE):
-        joint[out + b] = offset - half_precision * joint[out + b]
+        value = offset - half_precision * joint[out + b]
+        joint[out + b] = value if value > LOWEST else LOWEST
 
 
-@njit(fastmath=FLAGS)
+@njit(fastmath=FLAGS, error_model="numpy")
 def tied(x, origin, means, factor, offsets, whitened, joint):
     """One factor (1, d, d): the tile is whitened once, then distances are Euclidean.
 
@@ -69,17 +71,18 @@ def tied(x, origin, means, factor, offsets, whitened, joint):
         finish(joint, np.uint64(j) * TILE, offsets[j], 0.5)
 
 
-@njit(fastmath=FLAGS)
+@njit(fastmath=FLAGS, error_model="numpy")
 def spherical(x, means, factor, offsets, distance, joint):
     """Factors (k,): one inverse standard deviation a component; keep the squared distances."""
     euclidean(x, means, distance)
     for j in range(means.shape[0]):
         out, offset, half_precision = np.uint64(j) * TILE, offsets[j], 0.5 * factor[j] * factor[j]
         for b in range(TILE):
-            joint[out + b] = offset - half_precision * distance[out + b]
+            value = offset - half_precision * distance[out + b]
+            joint[out + b] = value if value > LOWEST else LOWEST
 
 
-@njit(fastmath=FLAGS)
+@njit(fastmath=FLAGS, error_model="numpy")
 def euclidean(x, means, distance):
     """Write squared Euclidean distances, four columns at a time for all components in turn."""
     k, d = means.shape
@@ -103,7 +106,7 @@ def euclidean(x, means, distance):
                 distance[out + b] += u0 * u0
 
 
-@njit(fastmath=FLAGS)
+@njit(fastmath=FLAGS, error_model="numpy")
 def clear(values, k):
     """Set k components' tiles to zero."""
     for j in range(k):
@@ -112,7 +115,7 @@ def clear(values, k):
             values[at + b] = 0.0
 
 
-@njit(fastmath=FLAGS)
+@njit(fastmath=FLAGS, error_model="numpy")
 def diag(x, means, factor, offsets, joint):
     """Factors (k, d): the inverse standard deviations."""
     k, d = means.shape

@@ -12,7 +12,7 @@ from mixtura.kernels.cpu import tiles
 from mixtura.kernels.cpu.densities import FLAGS, TILE, TILE2, TILE3
 
 
-@njit(fastmath=FLAGS)
+@njit(fastmath=FLAGS, error_model="numpy")
 def full(x, means, resp, weighted, first, second):
     """Add first (k, d) and the lower triangle of second (k, d, d)."""
     for j in range(means.shape[0]):
@@ -20,7 +20,7 @@ def full(x, means, resp, weighted, first, second):
         scatter(x, means, weighted, j, second, j)
 
 
-@njit(fastmath=FLAGS)
+@njit(fastmath=FLAGS, error_model="numpy")
 def tied(x, means, resp, weighted, first, second):
     """Add first (k, d) and the lower triangle of second (1, d, d), unless that is empty."""
     if second.shape[0] == 0:
@@ -31,7 +31,7 @@ def tied(x, means, resp, weighted, first, second):
         scatter(x, means, weighted, j, second, 0)
 
 
-@njit(fastmath=FLAGS)
+@njit(fastmath=FLAGS, error_model="numpy")
 def weigh(x, means, resp, j, weighted, first):
     """Write the weighted rows about mean j to ``weighted``; add their sums."""
     r = np.uint64(j) * TILE
@@ -44,7 +44,7 @@ def weigh(x, means, resp, j, weighted, first):
         first[j, i] += total
 
 
-@njit(fastmath=FLAGS)
+@njit(fastmath=FLAGS, error_model="numpy")
 def scatter(x, means, weighted, j, second, s):
     """Add the lower triangle of ``weighted @ (x - means[j]).T`` to ``second[s]``."""
     d = means.shape[1]
@@ -67,7 +67,7 @@ def scatter(x, means, weighted, j, second, s):
         tiles.corner_3(x, means, weighted, j, whole, whole, second, s)
 
 
-@njit(fastmath=FLAGS)
+@njit(fastmath=FLAGS, error_model="numpy")
 def first_only(x, means, resp, first):
     """Add first moments, four columns at a time for all components in turn."""
     k, d = means.shape
@@ -96,7 +96,7 @@ def first_only(x, means, resp, first):
             first[j, i] += s0
 
 
-@njit(fastmath=FLAGS)
+@njit(fastmath=FLAGS, error_model="numpy")
 def diag(x, means, resp, first, second):
     """Add first (k, d) and second (k, d), two columns at a time for all components in turn."""
     k, d = means.shape
@@ -130,7 +130,7 @@ def diag(x, means, resp, first, second):
             second[j, whole] += q0
 
 
-@njit(fastmath=FLAGS)
+@njit(fastmath=FLAGS, error_model="numpy")
 def spherical(x, means, resp, distance, first, second):
     """Add first (k, d) and second (k,); ``distance`` holds the squared distances."""
     k, d = means.shape

@@ -11,7 +11,7 @@ from mixtura.kernels.cpu.tiles import TILE_ROWS as ROWS
 from mixtura.kernels.cpu.vector_math import exp, log
 
 
-@njit(fastmath=FLAGS)
+@njit(fastmath=FLAGS, error_model="numpy")
 def load(X, start, shift, x):
     """Transpose a tile of rows of ``X`` about ``shift`` into ``x``; a short tile repeats a row."""
     n, d = X.shape
@@ -25,7 +25,7 @@ def load(X, start, shift, x):
     return stop
 
 
-@njit(fastmath=FLAGS)
+@njit(fastmath=FLAGS, error_model="numpy")
 def log_sum_exp(joint, k, top, total):
     """Turn ``joint`` into exp(joint - top) in place; write its maximum and its sum."""
     for b in range(TILE):
@@ -100,7 +100,7 @@ def expect(
     return loglik
 
 
-@njit(fastmath=FLAGS)
+@njit(fastmath=FLAGS, error_model="numpy")
 def mirror(second):
     """Copy the lower triangles of ``second`` (k, d, d) to the upper ones."""
     for j in range(second.shape[0]):
@@ -109,7 +109,7 @@ def mirror(second):
                 second[j, c, i] = second[j, i, c]
 
 
-@njit(fastmath=FLAGS)
+@njit(fastmath=FLAGS, error_model="numpy")
 def normalise(joint, k, weight, top, total, zeroth):
     """Turn ``joint`` into weighted responsibilities, add their sums, return the log-likelihood."""
     loglik = 0.0
@@ -159,7 +159,7 @@ def describe(X, shift, centres, full, tied, diag, spherical, offsets, log_prob, 
                     resp[start + b, j] = joint[j * ROWS + b] * total[b]
 
 
-@njit(fastmath=FLAGS)
+@njit(fastmath=FLAGS, error_model="numpy")
 def label(joint, k, start, stop, top, best, labels):
     """Write the number of the largest of ``joint`` per row; the first of equals."""
     for b in range(TILE):

@@ -46,7 +46,7 @@ def _as_double(typingctx: Any, value: Any) -> Any:  # pragma: no cover - runs in
     return types.float64(types.int64), build
 
 
-@njit(fastmath=EXACT_ORDER)
+@njit(fastmath=EXACT_ORDER, error_model="numpy")
 def exp(y):  # y <= 0 in; below -708 the result is 0
     """Return e**y by 2**n times a polynomial on |r| <= ln(2)/2 (Chebyshev nodes, degree 11)."""
     shifted = y * _LOG2_E + _ROUND
@@ -68,7 +68,7 @@ def exp(y):  # y <= 0 in; below -708 the result is 0
     return p * scale if y >= _LOWEST else 0.0
 
 
-@njit(fastmath=EXACT_ORDER)
+@njit(fastmath=EXACT_ORDER, error_model="numpy")
 def log(x):  # a positive normal double in
     """Return ln(x) as n ln(2) plus the odd series of atanh on m in [sqrt(1/2), sqrt(2)]."""
     bits = _as_int(x)

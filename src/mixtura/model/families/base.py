@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtura._errors import InputError
+from mixtura._errors import SingularCovarianceError
 from mixtura.model.floor import CovarianceFloor
 
 FloatArray = NDArray[np.floating[Any]]
@@ -28,6 +28,15 @@ class Family(ABC):
     #: Whether the whole table's scatter can stand for the second moment (``within_total``).
     uses_total_scatter: bool = False
 
+    #: Whether all columns share one unit, so that they must not be rescaled one by one.
+    one_unit: bool = False
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
     @abstractmethod
     def covariance_shape(self, k: int, d: int) -> tuple[int, ...]:
         """Return the shape of the covariance parameters."""
@@ -40,7 +49,7 @@ class Family(ABC):
     def factor(self, covariances: FloatArray, k: int, d: int) -> tuple[FloatArray, FloatArray]:
         """Return the factor and log-determinant (k,) of each covariance.
 
-        Raises ``InputError`` naming the first component that is not positive definite.
+        Raises ``SingularCovarianceError`` naming the first component that is not positive definite.
         """
 
     @abstractmethod
@@ -61,17 +70,14 @@ class Family(ABC):
     ) -> FloatArray:
         """Return ``second`` about centres moved by ``shift`` (k, d)."""
 
-    def maximised(
-        self, second: FloatArray, zeroth: FloatArray, previous: FloatArray | None
-    ) -> FloatArray:
-        """Return the maximum-likelihood covariances for scatter about the new means.
+    def maximised(self, second: FloatArray, zeroth: FloatArray) -> FloatArray:
+        """Return the maximum-likelihood covariances for scatter about the new means."""
+        support = per_component(zeroth, second.ndim)
+        return second / np.where(support > 0, support, 1.0)
 
-        Components without support (``zeroth == 0``) keep their ``previous`` covariance.
-        """
-        support = zeroth.reshape(-1, *(1,) * (second.ndim - 1))
-        empty = support <= 0
-        covariances = second / np.where(empty, 1.0, support)
-        return covariances if previous is None else np.where(empty, previous, covariances)
+    def kept(self, covariances: FloatArray, zeroth: FloatArray, previous: FloatArray) -> FloatArray:
+        """Return ``covariances`` with those of components without support as they were."""
+        return np.where(per_component(zeroth, covariances.ndim) > 0, covariances, previous)
 
     def within_total(
         self, total: FloatArray, zeroth: FloatArray, first: FloatArray, offset: FloatArray
@@ -117,6 +123,11 @@ class Family(ABC):
         return changed
 
 
+def per_component(values: FloatArray, ndim: int) -> FloatArray:
+    """Return one number a component (k,) in a shape that broadcasts over its parameters."""
+    return values.reshape(-1, *(1,) * (ndim - 1))
+
+
 def cholesky(matrices: FloatArray, what: str = "covariances") -> FloatArray:
     """Return lower Cholesky factors (k, d, d), or raise naming the first failing component."""
     try:
@@ -124,7 +135,7 @@ def cholesky(matrices: FloatArray, what: str = "covariances") -> FloatArray:
     except np.linalg.LinAlgError:
         pass
     component = next(j for j, matrix in enumerate(matrices) if not _has_factor(matrix))
-    raise InputError(
+    raise SingularCovarianceError(
         f"{what}[{component}] is not positive definite: the component has collapsed onto a point "
         "or a plane. Use fewer components, a simpler covariance_type, or a variance floor "
         "(reg_covar in GaussianMixture, min_variance in m_step and run_em)."
@@ -144,7 +155,7 @@ def positive(variances: FloatArray) -> FloatArray:
     if (variances > 0).all():
         return variances
     component = int(np.argwhere(~(variances > 0))[0][0])
-    raise InputError(
+    raise SingularCovarianceError(
         f"covariances[{component}] has a variance that is not positive: the component has "
         "collapsed. Use fewer components or a variance floor (reg_covar in GaussianMixture, "
         "min_variance in m_step and run_em)."

@@ -44,10 +44,8 @@ class Full(Family):
         square = shift[:, :, None] * shift[:, None, :]
         return second - cross - cross.transpose(0, 2, 1) + zeroth[:, None, None] * square
 
-    def maximised(
-        self, second: FloatArray, zeroth: FloatArray, previous: FloatArray | None
-    ) -> FloatArray:
-        covariances = super().maximised(second, zeroth, previous)
+    def maximised(self, second: FloatArray, zeroth: FloatArray) -> FloatArray:
+        covariances = super().maximised(second, zeroth)
         return 0.5 * (covariances + covariances.transpose(0, 2, 1))
 
     def floored(self, covariances: FloatArray, floor: CovarianceFloor) -> FloatArray:

@@ -17,6 +17,7 @@ class Spherical(Family):
     """
 
     name = "spherical"
+    one_unit = True
 
     def covariance_shape(self, k: int, d: int) -> tuple[int, ...]:
         return (k,)

@@ -71,10 +71,11 @@ class Tied(Family):
             return None
         return second if (pivots**2 > TRUSTED).all() else None
 
-    def maximised(
-        self, second: FloatArray, zeroth: FloatArray, previous: FloatArray | None
-    ) -> FloatArray:
+    def maximised(self, second: FloatArray, zeroth: FloatArray) -> FloatArray:
         return 0.5 * (second + second.T) / zeroth.sum()
+
+    def kept(self, covariances: FloatArray, zeroth: FloatArray, previous: FloatArray) -> FloatArray:
+        return covariances
 
     def floored(self, covariances: FloatArray, floor: CovarianceFloor) -> FloatArray:
         try:

@@ -1,0 +1,1 @@
+"""Measurements of mixtura beside its peers: ``python -m benchmarks gmm`` (docs/benchmarks.md)."""

@@ -1,0 +1,70 @@
+"""Where a result comes from: source, machine, threads, libraries."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import joblib
+import threadpoolctl
+
+import mixtura
+from mixtura.sources.threads import n_threads
+
+ROOT = Path(__file__).parents[1]
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "numba", "llvmlite", "torch", "pomegranate")
+VARIABLES = ("MIXTURA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_CPU_NAME")
+
+
+def provenance() -> dict[str, Any]:
+    """Return what a reader needs in order to judge or repeat a run."""
+    return {
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": bool(_git("status", "--porcelain")),
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "usable_cores": joblib.cpu_count(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "os": platform.platform(),
+        "python": platform.python_version(),
+        "mixtura": mixtura.__version__,
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "mixtura_threads": n_threads(None),
+        "thread_pools": threadpoolctl.threadpool_info(),
+        "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+        "load_average_before": load_average(),
+    }
+
+
+def load_average() -> list[float]:
+    """Return how many processes wanted to run in the last 1, 5 and 15 minutes."""
+    return list(os.getloadavg())
+
+
+def _git(*arguments: str) -> str | None:
+    command = ["git", "--no-optional-locks", *arguments]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _cpu_model() -> str:
+    path = Path("/proc/cpuinfo")
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()

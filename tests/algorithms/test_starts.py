@@ -1,0 +1,166 @@
+"""Where EM starts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mixtura import InputError, Mixture
+from mixtura.algorithms import starts
+from mixtura.algorithms.restarts import relative_floor
+from mixtura.algorithms.starts import (
+    METHODS,
+    fallback,
+    from_responsibilities,
+    one_hot,
+    standardised,
+    start_by,
+    statistics_of,
+)
+from mixtura.model import family_named
+from problems import FAMILY_NAMES, assert_close, problem, random_rows
+
+
+def table(seed: int = 30) -> np.ndarray:
+    """Return 120 rows of three groups in two columns of very different units."""
+    return random_rows(np.random.default_rng(seed), 120, 3, 2, spread=6.0) * [1.0, 1e4]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", FAMILY_NAMES)
+def test_every_method_returns_a_usable_mixture(name: str, method: str) -> None:
+    X = table()
+    start = start_by(method, problem(X, 3, name), 3, np.random.default_rng(0))
+    assert (start.n_components, start.n_features, start.covariance_type) == (3, 2, name)
+    assert (start.weights > 0).all()
+    assert np.isfinite(start.log_prob(X)).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_start_depends_on_its_seed_alone(method: str) -> None:
+    em = problem(table(), 3, "full")
+    one, same, other = (start_by(method, em, 3, np.random.default_rng(s)) for s in (0, 0, 1))
+    assert np.array_equal(one.means, same.means)
+    if method != "kmeans":  # which finds the three groups every time
+        assert not np.array_equal(one.means, other.means)
+
+
+@pytest.mark.parametrize("method", ["kmeans", "k-means++"])
+def test_groups_that_are_obvious_are_found(method: str) -> None:
+    rng = np.random.default_rng(31)
+    labels = rng.integers(3, size=150)
+    X = np.array([[0.0, 0.0], [0.0, 1e5], [20.0, 0.0]])[labels] + rng.normal(size=(150, 2))
+    start = start_by(method, problem(X, 3, "diag"), 3, rng)
+    found = start.responsibilities(X).argmax(axis=1)
+    assert len(set(zip(labels, found, strict=True))) == 3
+
+
+def test_unknown_methods_are_named() -> None:
+    with pytest.raises(InputError, match="init_params='best' is not one of kmeans, k-means\\+\\+"):
+        start_by("best", problem(table(), 3, "full"), 3, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_rows_without_weight_do_not_matter(method: str) -> None:
+    X, weights = table(), (np.arange(120) % 2).astype(float)
+    X[::2] = 1e9
+    em = problem(X, 3, "diag", weights)
+    start = start_by(method, em, 3, np.random.default_rng(0))
+    assert np.abs(start.means).max() < 1e6
+
+
+def test_large_tables_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starts, "SAMPLE_ROWS", 50)
+    monkeypatch.setattr(starts, "ROWS_PER_MEAN", 0)
+    em, seen = problem(table(), 3, "diag"), []
+
+    def spy(rows, weights, k, rng):
+        seen.append(len(rows))
+        return one_hot(np.arange(len(rows)) % k, k)
+
+    monkeypatch.setitem(starts.RESPONSIBILITIES, "random", spy)
+    start_by("random", em, 3, np.random.default_rng(0))
+    monkeypatch.setattr(starts, "ROWS_PER_MEAN", 20)  # 2 components of 2 columns
+    start_by("random", em, 2, np.random.default_rng(0))
+    assert seen == [50, 80]
+
+
+@pytest.mark.parametrize("name", FAMILY_NAMES)
+def test_distances_are_in_units_that_the_family_ignores(name: str) -> None:
+    X = table()
+    rows = standardised(X, problem(X, 3, name))
+    np.testing.assert_allclose(rows.mean(axis=0), 0.0, atol=1e-12)
+    if name == "spherical":
+        np.testing.assert_allclose(rows.var(axis=0).mean(), 1.0)
+        np.testing.assert_allclose(
+            rows.std(axis=0)[1] / rows.std(axis=0)[0], X.std(axis=0)[1] / X.std(axis=0)[0]
+        )
+    else:
+        np.testing.assert_allclose(rows.std(axis=0), 1.0)
+
+
+def test_constant_columns_are_left_as_they_are() -> None:
+    X = np.c_[table()[:, 0], np.full(120, 7.0)]
+    rows = standardised(X, problem(X, 3, "full"))
+    assert np.isfinite(rows).all()
+    assert np.ptp(rows[:, 1]) == 0.0
+
+
+@pytest.mark.parametrize("name", FAMILY_NAMES)
+def test_given_responsibilities_are_an_m_step(name: str) -> None:
+    X, rng = table(), np.random.default_rng(32)
+    resp, weights = rng.dirichlet(np.ones(3), 120), rng.random(120)
+    start = from_responsibilities(problem(X, 3, name, weights), X, resp, weights)
+    weighted = resp * weights[:, None]
+    assert_close(start.weights, weighted.sum(axis=0) / weights.sum(), 1e-13)
+    assert_close(start.means, (weighted.T @ X) / weighted.sum(axis=0)[:, None], 1e-13)
+
+
+@pytest.mark.parametrize("name", FAMILY_NAMES)
+def test_components_without_rows_are_spread_over_the_table(name: str) -> None:
+    X = table()
+    em = problem(X, 3, name)
+    start = from_responsibilities(em, X, one_hot(np.zeros(120, dtype=int), 3), None)
+    expected = fallback(em, X, 3)
+    assert start.weights.tolist() == [1.0, 0.0, 0.0]
+    assert_close(start.means[1:], expected.means[1:], 1e-13)
+    assert not np.array_equal(start.means[1], start.means[2])
+    if name != "tied":
+        assert_close(start.covariances[1], expected.covariances[1], 1e-13)
+
+
+@pytest.mark.parametrize("name", FAMILY_NAMES)
+def test_the_fallback_has_the_tables_covariance(name: str) -> None:
+    X = table()
+    spread = fallback(problem(X, 3, name), X, 3)
+    assert np.array_equal(spread.means, X[[0, 59, 119]])
+    total = np.cov(X.T, bias=True)
+    expected = family_named(name).pooled(total, 3)
+    assert_close(spread.covariances, expected, 1e-12)
+
+
+def test_the_fallback_respects_the_floor() -> None:
+    X = np.ones((5, 2))
+    em = problem(X, 3, "full")
+    em = type(em)(em.source, em.kernels, em.family, em.total, relative_floor(em))
+    assert np.isfinite(fallback(em, X, 3).log_prob(X)).all()
+
+
+def test_statistics_are_about_the_means_however_far_they_lie() -> None:
+    X = np.round(table() / [1.0, 1e4], 3) + 2.0**35
+    resp = one_hot(np.arange(120) % 2, 2)
+    statistics = statistics_of(X, resp, None, family_named("full"))
+    assert np.abs(statistics.first).max() < 1e-3
+    assert_close(statistics.centre[0], X[::2].mean(axis=0), 1e-15)
+
+
+def test_one_hot() -> None:
+    assert one_hot(np.array([1, 0]), 3).tolist() == [[0, 1, 0], [1, 0, 0]]
+
+
+def test_a_mixture_of_one_is_the_table() -> None:
+    X = table()
+    start = start_by("kmeans", problem(X, 1, "full"), 1, np.random.default_rng(0))
+    expected = Mixture([1.0], [X.mean(axis=0)], [np.cov(X.T, bias=True)])
+    assert_close(start.means, expected.means, 1e-12)
+    assert_close(start.covariances, expected.covariances, 1e-12)
