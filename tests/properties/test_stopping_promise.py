@@ -2,8 +2,7 @@
 
 The rule promises to end within 1e-4 nats per row of the optimum that a run is approaching. The
 estimate behind it takes gains to shrink geometrically. They do not where a run passes a saddle:
-there they shrink, and rise again later, which no rule that looks back can foresee. And where a
-slow direction is hidden behind a fast one, the estimate is too low for a while.
+there they shrink, and rise again later, which no rule that looks back can foresee.
 """
 
 from __future__ import annotations
@@ -71,10 +70,8 @@ def test_stopping_on_a_small_gain_would_not() -> None:
 
 
 @pytest.mark.slow
-def test_most_fits_end_where_they_promise() -> None:
+def test_fits_end_where_they_promise_unless_they_rest_at_a_saddle() -> None:
     shortfalls = [shortfall(number) for number in range(120)]
+    assert max(each.gap for each in shortfalls if not each.saddle) <= AUTO_TOL
     short = [each for each in shortfalls if each.gap > AUTO_TOL]
-    hidden = [each.gap for each in short if not each.saddle]
-    assert len(short) <= 0.2 * len(shortfalls)
-    assert len(hidden) <= 0.1 * len(shortfalls)
-    assert max(hidden, default=0.0) <= 10 * AUTO_TOL
+    assert len(short) <= 0.02 * len(shortfalls)

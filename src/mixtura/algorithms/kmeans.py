@@ -5,6 +5,7 @@ Rows are (n, d) in memory, already scaled and centred; weights are (n,).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,12 +39,18 @@ def kmeans(
     tol: float = 0.0,
 ) -> Clusters:
     """Return a local optimum of k-means, from the most promising of ``n_trials`` seedings."""
-    trials = (
-        lloyd(rows, weights, rows[plus_plus(rows, weights, k, rng)], max_iter=TRIAL_ITER)
-        for _ in range(n_trials)
-    )
-    best = min(trials, key=lambda clusters: clusters.inertia)
+    tried = trials(rows, weights, k, rng, n_trials)
+    best = min(tried, key=lambda clusters: clusters.inertia)
     return lloyd(rows, weights, best.centres, tol=tol)
+
+
+def trials(
+    rows: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator, n: int
+) -> Iterator[Clusters]:
+    """Yield ``n`` clusterings, each from seeds of its own after a few iterations."""
+    for _ in range(n):
+        seeds = plus_plus(rows, weights, k, rng)
+        yield lloyd(rows, weights, rows[seeds], max_iter=TRIAL_ITER)
 
 
 def lloyd(

@@ -70,7 +70,12 @@ def run(estimator: Any, em: EM, rows: Any) -> Selection:
             return None
         observe = observer(estimator, ended)
         return single.run(
-            starts[number](), rule, estimator.max_iter, callback=observe, restart=number
+            starts[number](),
+            rule,
+            estimator.max_iter,
+            accelerate=estimator.tol == "auto" and em.ridge == 0.0,
+            callback=observe,
+            restart=number,
         )
 
     with verbose_logging(estimator.verbose):

@@ -20,6 +20,7 @@ class Kernels(Protocol):
     """What a kernel module offers; every function takes a block of rows (b, d)."""
 
     name: str
+    compiled: bool
 
     def expect(
         self, block: Any, sample_weight: Any, mixture: Mixture, scatter: bool = True

@@ -12,6 +12,7 @@ from mixtura.model.density import block_slices, log_joint, log_sum_exp
 from mixtura.model.families.base import FloatArray
 
 name = "numpy"
+compiled = False
 
 
 def expect(block: Any, sample_weight: Any, mixture: Mixture, scatter: bool = True) -> Statistics:

@@ -11,6 +11,7 @@ from mixtura.model import Mixture, Statistics
 from mixtura.model.families.base import FloatArray
 
 name = "reference"
+compiled = False
 
 
 def expect(

@@ -22,7 +22,7 @@ from numba import types
 import mixtura
 from mixtura.kernels.cpu import passes
 
-#: The module; its package holds the function of the same name.
+#: Not an attribute of its package: that says by a flag of this name that it is machine code.
 module: Any = importlib.import_module("mixtura.kernels.cpu.compiled")
 DOUBLE = np.dtype(np.float64)
 
@@ -30,9 +30,9 @@ DOUBLE = np.dtype(np.float64)
 @pytest.fixture
 def emptied() -> Iterator[None]:
     """Forget what this process has compiled, before the test and after it."""
-    module._compiled.cache_clear()
+    module._machine_code.cache_clear()
     yield
-    module._compiled.cache_clear()
+    module._machine_code.cache_clear()
 
 
 def test_rows_come_in_any_order_and_inputs_may_be_read_only() -> None:
@@ -46,9 +46,9 @@ def test_rows_come_in_any_order_and_inputs_may_be_read_only() -> None:
 
 
 def test_each_function_is_made_once() -> None:
-    one = module.compiled("expect", "spherical", DOUBLE)
-    assert module.compiled("expect", "spherical", DOUBLE) is one
-    assert module.compiled("describe", "spherical", DOUBLE) is not one
+    one = module.machine_code("expect", "spherical", DOUBLE)
+    assert module.machine_code("expect", "spherical", DOUBLE) is one
+    assert module.machine_code("describe", "spherical", DOUBLE) is not one
 
 
 @pytest.mark.usefixtures("emptied")
@@ -62,7 +62,7 @@ def test_threads_do_not_compile_the_same_function(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(module, "_njit", slow)
     with ThreadPoolExecutor(4) as pool:
-        calls = [pool.submit(module.compiled, "expect", "diag", DOUBLE) for _ in range(8)]
+        calls = [pool.submit(module.machine_code, "expect", "diag", DOUBLE) for _ in range(8)]
     assert len({call.result() for call in calls}) == len(made) == 1
 
 
@@ -75,7 +75,7 @@ def test_slow_compilation_is_announced_once(
     monkeypatch.setattr(module, "_njit", lambda function, signature: time.sleep(takes))
     with caplog.at_level(logging.WARNING, "mixtura"):
         for _ in range(2):
-            module.compiled("expect", "tied", DOUBLE)
+            module.machine_code("expect", "tied", DOUBLE)
         time.sleep(0.15)
     assert [record.getMessage() for record in caplog.records] == announced * [
         "compiling the E-step kernel for tied covariances and float64 rows; this happens once "
@@ -124,7 +124,7 @@ handler = logging.Handler()
 handler.emit = lambda record: messages.append(record.getMessage())
 module.logger.addHandler(handler)
 module.ANNOUNCE_AFTER = 0.2
-kernel = module.compiled("expect", "spherical", np.dtype(np.float64))
+kernel = module.machine_code("expect", "spherical", np.dtype(np.float64))
 print(json.dumps({"hits": sum(kernel.stats.cache_hits.values()), "messages": messages}))
 """
 

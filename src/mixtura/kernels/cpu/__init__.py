@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtura.kernels.cpu.compiled import FAMILIES, compiled
+from mixtura.kernels.cpu.compiled import FAMILIES, machine_code
 from mixtura.model import Mixture, Statistics
 from mixtura.model.families.base import FloatArray
 
 name = "numba"
+compiled = True
 
 _NONE = np.empty(0)
 _NO_LABELS = np.empty(0, dtype=np.int64)
@@ -28,7 +29,7 @@ def expect(
         second = second[None] if scatter else np.empty((0, 0, 0))
     weights = _NONE if sample_weight is None else np.ascontiguousarray(sample_weight, np.float64)
     shift, means, centres, factors, offsets = _arguments(mixture)
-    kernel = compiled("expect", mixture.covariance_type, block.dtype)
+    kernel = machine_code("expect", mixture.covariance_type, block.dtype)
     loglik = kernel(
         block, weights, shift, means, centres, *factors, offsets, zero.zeroth, zero.first, second
     )
@@ -67,7 +68,7 @@ def _describe(
     resp: FloatArray = _NO_RESPONSIBILITIES,
 ) -> None:
     shift, _, centres, factors, offsets = _arguments(mixture)
-    kernel = compiled("describe", mixture.covariance_type, block.dtype)
+    kernel = machine_code("describe", mixture.covariance_type, block.dtype)
     kernel(block, shift, centres, *factors, offsets, log_prob, labels, resp)
 
 

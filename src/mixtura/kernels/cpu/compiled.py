@@ -37,14 +37,14 @@ FACTOR_DIMENSIONS = {"full": 3, "tied": 3, "diag": 2, "spherical": 1}
 ANNOUNCE_AFTER = 1.0
 
 
-def compiled(name: str, family: str, dtype: np.dtype[Any]) -> Callable[..., Any]:
+def machine_code(name: str, family: str, dtype: np.dtype[Any]) -> Callable[..., Any]:
     """Return the machine code of ``passes.<name>`` for a family and the dtype of the rows."""
     with _lock:  # the cache alone would let two threads compile the same function
-        return _compiled(name, family, str(dtype))
+        return _machine_code(name, family, str(dtype))
 
 
 @cache
-def _compiled(name: str, family: str, dtype: str) -> Callable[..., Any]:
+def _machine_code(name: str, family: str, dtype: str) -> Callable[..., Any]:
     start = time.perf_counter()
     function = _versioned(getattr(passes, name))
     signature = _signature(name, family, dtype)

@@ -112,6 +112,22 @@ class Family(ABC):
     def from_precisions(self, precisions: FloatArray) -> FloatArray:
         """Return the covariances that belong to ``precisions`` (same shape)."""
 
+    def log_roots(self, covariances: FloatArray) -> FloatArray:
+        """Return numbers without bounds that stand for the covariances (same shape)."""
+        if not self.correlated:
+            return np.log(covariances)
+        lower = np.linalg.cholesky(covariances)
+        diagonal = np.diagonal(lower, axis1=-2, axis2=-1)
+        return lower + (np.log(diagonal) - diagonal)[..., None] * np.eye(lower.shape[-1])
+
+    def from_log_roots(self, roots: FloatArray) -> FloatArray:
+        """Return the covariances that ``log_roots`` stand for."""
+        if not self.correlated:
+            return np.exp(roots)
+        diagonal = np.diagonal(roots, axis1=-2, axis2=-1)
+        lower = roots + (np.exp(diagonal) - diagonal)[..., None] * np.eye(roots.shape[-1])
+        return lower @ np.swapaxes(lower, -1, -2)
+
     @abstractmethod
     def pooled(self, total: FloatArray, k: int) -> FloatArray:
         """Return covariances that give every component the covariance ``total`` (d, d)."""
