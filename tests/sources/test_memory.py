@@ -155,7 +155,7 @@ def test_samples_are_distinct_rows_in_order(weighted: bool) -> None:
     source = MemorySource(X, weights, row_work=1.0, result_size=1)
     rows, drawn = source.sample_rows(20, np.random.default_rng(0))
     assert rows.shape == (20, 1)
-    assert rows.dtype == np.float64
+    assert rows.dtype == np.float32
     assert (np.diff(rows[:, 0]) > 0).all()
     if weights is None:
         assert drawn is None

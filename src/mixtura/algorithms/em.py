@@ -116,7 +116,7 @@ def total_statistics(source: Source, kernels: Kernels, family: Family) -> Statis
     shape = family_named("full" if family.correlated else "diag")
     unit = shape.pooled(np.eye(source.n_features), 1)
     with np.errstate(over="ignore", invalid="ignore"):  # sums that overflow are no numbers
-        centre = np.average(rows, axis=0, weights=weights)
+        centre = np.average(np.asarray(rows, dtype=np.float64), axis=0, weights=weights)
         centre = np.where(np.isfinite(centre), centre, 0.0)
         pilot = Mixture(np.ones(1), centre[None], unit, shape.name)
         total = source.map_reduce(partial(_expect_block, kernels, pilot, True))

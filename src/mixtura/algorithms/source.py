@@ -30,5 +30,5 @@ class Source(Protocol):
     def map_reduce(self, function: Callable[[Any, FloatArray | None], T]) -> T:
         """Return the sum of ``function(rows, weights)`` over fixed blocks, in a fixed order."""
 
-    def sample_rows(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray | None]:
+    def sample_rows(self, n: int, rng: np.random.Generator) -> tuple[Any, FloatArray | None]:
         """Return at most ``n`` rows of positive weight, in row order, and their weights."""

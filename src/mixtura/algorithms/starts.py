@@ -29,23 +29,22 @@ def start_by(method: str, em: EM, k: int, rng: np.random.Generator) -> Mixture:
     if method not in METHODS:
         raise InputError(f"init_params={method!r} is not one of {', '.join(METHODS)}.")
     d = em.source.n_features
-    rows, weights = em.source.sample_rows(max(SAMPLE_ROWS, ROWS_PER_MEAN * k * d), rng)
+    sample, weights = em.source.sample_rows(max(SAMPLE_ROWS, ROWS_PER_MEAN * k * d), rng)
+    rows = np.asarray(sample, dtype=np.float64)
     if weights is None:
         weights = np.ones(len(rows))
     units = standardised(rows, em)
     if method == "kmeans" and em.kernels.compiled:  # a pass costs less than one of k-means
         tried = trials(units, weights, k, rng, KMEANS_TRIALS)
         starts = (from_responsibilities(em, rows, one_hot(c.labels, k), weights) for c in tried)
-        runs = (short_run(em, rows, weights, start) for start in starts)
+        runs = (short_run(em, sample, weights, start) for start in starts)
         return max(runs, key=lambda run: run[1])[0]
     return from_responsibilities(
         em, rows, RESPONSIBILITIES[method](units, weights, k, rng), weights
     )
 
 
-def short_run(
-    em: EM, rows: FloatArray, weights: FloatArray, start: Mixture
-) -> tuple[Mixture, float]:
+def short_run(em: EM, rows: Any, weights: FloatArray, start: Mixture) -> tuple[Mixture, float]:
     """Return what a few EM updates on a sample make of a start, and its log-likelihood there.
 
     Biernacki, Celeux & Govaert (2003), doi:10.1016/S0167-9473(02)00163-9.

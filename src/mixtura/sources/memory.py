@@ -102,18 +102,18 @@ class MemorySource:
         for_each(run, len(blocks), self.threads)
         return out
 
-    def sample_rows(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray | None]:
+    def sample_rows(self, n: int, rng: np.random.Generator) -> tuple[Any, FloatArray | None]:
         """Return at most ``n`` distinct rows of positive weight, in order, and their weights."""
         weights = self.sample_weight
         if weights is None and n >= self.n_rows:
-            return np.asarray(self.X, dtype=np.float64), None
+            return self.X, None
         if weights is None:  # drawing from a number, not a list, costs nothing of size n_rows
             rows = np.sort(rng.choice(self.n_rows, n, replace=False, shuffle=False))
-            return np.asarray(self.X[rows, :], dtype=np.float64), None
+            return self.X[rows, :], None
         rows = np.flatnonzero(weights > 0)
         if n < len(rows):
             rows = np.sort(rng.choice(rows, n, replace=False))
-        return np.asarray(self.X[rows, :], dtype=np.float64), weights[rows]
+        return self.X[rows, :], weights[rows]
 
 
 def split(n_rows: int, row_work: float, result_size: int) -> list[slice]:

@@ -16,8 +16,18 @@ from mixtura._errors import InputError
 
 _pools: dict[int, ThreadPoolExecutor] = {}
 _worker = threading.local()
-if hasattr(os, "register_at_fork"):  # a forked child has the records of the pool but no threads
-    os.register_at_fork(after_in_child=_pools.clear)
+_caller = threading.Lock()  # held by the calling thread that works along with the pool
+
+
+def _afresh() -> None:
+    """Forget threads and locks that a forked child has the records of, but not the threads."""
+    global _caller
+    _pools.clear()
+    _caller = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_afresh)
 
 
 def n_threads(n_jobs: int | None) -> int:
@@ -57,17 +67,23 @@ def for_each(
 
     Threads take numbers from one shared iterator. If a call fails or the wait is interrupted,
     no further number is taken, and the error is raised once running calls have ended;
-    ``on_failure`` may hurry them. A call from within the pool works on its own thread, so that
-    it never waits for threads that wait for it.
+    ``on_failure`` may hurry them. A call from within a working thread stays on it, so that it
+    never waits for threads that wait for it.
+
+    One calling thread at a time works along with the pool, which has a thread less for it: woken
+    threads may all land on the core of their waker, and stay there.
     """
     numbers = iter(range(n))
     if threads == 1 or n == 1 or getattr(_worker, "busy", False):
         _drain(function, numbers)
         return
     futures: list[Future[None]] = []
+    helps = _caller.acquire(blocking=False)
     try:
-        for _ in range(min(threads, n)):
-            futures.append(_pool(threads).submit(_drain, function, numbers))
+        for _ in range(min(threads - 1, n)):
+            futures.append(_pool(threads - 1).submit(_drain, function, numbers))
+        if helps:
+            _along(function, numbers)
         for future in futures:
             future.result()
     except BaseException:
@@ -77,6 +93,17 @@ def for_each(
     finally:
         _exhaust(numbers)
         wait(futures)
+        if helps:
+            _caller.release()
+
+
+def _along(function: Callable[[int], Any], numbers: Iterator[int]) -> None:
+    """Work on the calling thread as the pool's threads do."""
+    _worker.busy = True
+    try:
+        _drain(function, numbers)
+    finally:
+        _worker.busy = False
 
 
 def _drain(function: Callable[[int], Any], numbers: Iterator[int]) -> None:
