@@ -11,7 +11,7 @@ import numpy as np
 
 #: Rest before each timed call, so that threads of the library before it have stopped spinning
 #: (seconds).
-PAUSE = 0.05
+PAUSE = 0.3
 
 
 @dataclass(frozen=True)
