@@ -22,6 +22,8 @@ ROWS_PER_MEAN = 20
 KMEANS_TRIALS = 6
 KMEANS_TOL = 1e-4
 SHORT_RUN = 8
+#: Starts whose log-likelihoods differ by less, per unit of weight, count as one.
+SAME_START = 1e-4
 
 
 def start_by(method: str, em: EM, k: int, rng: np.random.Generator) -> Mixture:
@@ -37,8 +39,7 @@ def start_by(method: str, em: EM, k: int, rng: np.random.Generator) -> Mixture:
     if method == "kmeans" and em.kernels.compiled:  # a pass costs less than one of k-means
         tried = trials(units, weights, k, rng, KMEANS_TRIALS)
         starts = (from_responsibilities(em, rows, one_hot(c.labels, k), weights) for c in tried)
-        runs = (short_run(em, sample, weights, start) for start in starts)
-        return max(runs, key=lambda run: run[1])[0]
+        return best_of([short_run(em, sample, weights, start) for start in starts], weights.sum())
     return from_responsibilities(
         em, rows, RESPONSIBILITIES[method](units, weights, k, rng), weights
     )
@@ -57,6 +58,12 @@ def short_run(em: EM, rows: Any, weights: FloatArray, start: Mixture) -> tuple[M
         except SingularCovarianceError:
             break
     return mixture, loglik
+
+
+def best_of(runs: list[tuple[Mixture, float]], weight: float) -> Mixture:
+    """Return the mixture of highest log-likelihood; the first of those that rounding may order."""
+    top = max(loglik for _, loglik in runs)
+    return next(mixture for mixture, loglik in runs if loglik >= top - SAME_START * weight)
 
 
 def standardised(rows: FloatArray, em: EM) -> FloatArray:
