@@ -431,6 +431,8 @@ def test_effect_of_n_jobs(X: Any) -> None:
         model = GaussianMixture(
             3,
             n_init=4,
+            init_params="random",  # so that EM has steps to take
+            random_state=0,
             engine="numba",
             n_jobs=n_jobs,
             callback=look,
