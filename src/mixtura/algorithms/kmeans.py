@@ -1,142 +1,161 @@
-"""k-means as a start for mixtures: Lloyd's iterations from greedy k-means++ seeds.
-
-Rows are (n, d) in memory, already scaled and centred; weights are (n,).
-"""
+"""k-means: Lloyd's iterations over any source of rows (docs/guide, equation 13)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtura.algorithms.loop import iterate
-from mixtura.algorithms.stopping import Stopping, StoppingRule
+from mixtura.algorithms.loop import Ended, iterate
+from mixtura.algorithms.source import Source
+from mixtura.algorithms.stopping import Status
+from mixtura.kernels.kmeans import Labels, Passes, Tally, shift_of, squared_distances
 from mixtura.model.families.base import FloatArray
-
-MAX_ITER = 300
-#: Iterations after which runs from different seeds are compared; the best alone goes on.
-TRIAL_ITER = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Clusters:
-    """Centres (k, d), the nearest centre of each row (n,) and the weighted sum of squares."""
+class Clustering:
+    """Centres (k, d), the number of the nearest for each row (n,), and how they came about.
 
-    centres: FloatArray
-    labels: NDArray[np.intp]
+    ``inertia`` is the weighted sum of squared distances, in float64 whatever the rows.
+    """
+
+    centres: NDArray[Any]
+    labels: Labels
     inertia: float
+    n_iter: int
+    status: Status
 
 
-def kmeans(
-    rows: FloatArray,
-    weights: FloatArray,
-    k: int,
-    rng: np.random.Generator,
-    *,
-    n_trials: int = 1,
-    tol: float = 0.0,
-) -> Clusters:
-    """Return a local optimum of k-means, from the most promising of ``n_trials`` seedings."""
-    tried = trials(rows, weights, k, rng, n_trials)
-    best = min(tried, key=lambda clusters: clusters.inertia)
-    return lloyd(rows, weights, best.centres, tol=tol)
+@dataclass(frozen=True)
+class ShiftRule:
+    """Ends a run once the centres' squared shifts, whose negative is traced, sum to ``tol``."""
+
+    tol: float
+    weight: float = 1.0
+
+    def reached(self, trace: Sequence[float]) -> bool:
+        """Return whether the last shift is small enough."""
+        return -trace[-1] <= self.tol
 
 
-def trials(
-    rows: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator, n: int
-) -> Iterator[Clusters]:
-    """Yield ``n`` clusterings, each from seeds of its own after a few iterations."""
-    for _ in range(n):
-        seeds = plus_plus(rows, weights, k, rng)
-        yield lloyd(rows, weights, rows[seeds], max_iter=TRIAL_ITER)
-
-
-def lloyd(
-    rows: FloatArray,
-    weights: FloatArray,
-    centres: FloatArray,
+def cluster(
+    source: Source,
+    centres: NDArray[Any],
+    passes: Passes,
     *,
     tol: float = 0.0,
-    max_iter: int = MAX_ITER,
-) -> Clusters:
-    """Return what Lloyd's iterations reach from ``centres``, until one gains at most ``tol``.
+    max_iter: int = 300,
+    on_step: Callable[[NDArray[Any], list[float]], bool] | None = None,
+) -> Clustering:
+    """Return what Lloyd's iterations reach from ``centres`` (k, d).
 
-    ``tol`` is relative to the sum of squares; at 0 they run until no row changes its cluster.
+    They end when no row changes its cluster, when the squared shifts of the centres sum to at
+    most ``tol``, or after ``max_iter``. A cluster that runs empty takes the farthest row.
     """
-    squares = squared_lengths(rows)
+    tally, settled = Tally.zeros(*centres.shape), False
 
-    def step(clusters: Clusters) -> tuple[Clusters, float]:
-        new = assigned(rows, weights, updated(rows, weights, clusters), squares)
-        return new, -new.inertia
+    def step(centres: NDArray[Any]) -> tuple[NDArray[Any], float]:
+        nonlocal tally, settled
+        passes.aim(centres)
+        change = source.map_parts(passes.assign)
+        tally, n_filled = filled(source, centres, passes, tally + change)
+        settled = change.moved == n_filled == 0
+        if settled:
+            raise Ended(Status.CONVERGED)
+        new = means(tally, centres, passes.shift)
+        return new, -float(np.sum((new.astype(np.float64) - centres) ** 2))
 
-    start = assigned(rows, weights, centres, squares)
-    rule = StoppingRule(Stopping.RELATIVE, tol)
-    return iterate(step, start, -start.inertia, rule, max_iter).state
-
-
-def squared_lengths(rows: FloatArray) -> FloatArray:
-    """Return the squared Euclidean lengths (n,) of the rows."""
-    lengths: FloatArray = np.einsum("ij,ij->i", rows, rows)
-    return lengths
-
-
-def distances(rows: FloatArray, centres: FloatArray, squares: FloatArray) -> FloatArray:
-    """Return squared Euclidean distances (n, k)."""
-    apart = rows @ (-2.0 * centres.T)
-    apart += squares[:, None]
-    apart += squared_lengths(centres)
-    return np.maximum(apart, 0.0, out=apart)
-
-
-def assigned(
-    rows: FloatArray, weights: FloatArray, centres: FloatArray, squares: FloatArray
-) -> Clusters:
-    """Return the clusters of the rows around given centres."""
-    apart = rows @ (-2.0 * centres.T)
-    apart += squared_lengths(centres)
-    labels = apart.argmin(axis=1)
-    nearest = np.maximum(squares + apart[np.arange(len(rows)), labels], 0.0)
-    return Clusters(centres, labels, float(weights @ nearest))
+    run = iterate(step, centres, -np.inf, ShiftRule(tol), max_iter, monotone=False, on_step=on_step)
+    n_iter = len(run.values) - 1 + settled
+    shift = shift_of(run.state)
+    if not settled or (shift != passes.shift).any():  # what predict will say of these centres
+        passes = passes.about(shift)
+        passes.aim(run.state)
+        source.map_parts(passes.assign)
+    inertia = source.map_parts(partial(part_inertia, run.state, passes.labels))
+    return Clustering(run.state, passes.labels, inertia, n_iter, run.status)
 
 
-def updated(rows: FloatArray, weights: FloatArray, clusters: Clusters) -> FloatArray:
-    """Return the means of the clusters; an empty one takes the farthest row not yet taken."""
-    k = len(clusters.centres)
-    members = np.zeros((len(rows), k))
-    members[np.arange(len(rows)), clusters.labels] = weights
-    support = members.sum(axis=0)
-    empty = np.flatnonzero(support <= 0)
-    centres: FloatArray = (members.T @ rows) / np.where(support > 0, support, 1.0)[:, None]
-    if len(empty):
-        own = np.sum((rows - clusters.centres[clusters.labels]) ** 2, axis=1)
-        farthest = np.argsort(-own * (weights > 0), kind="stable")[: len(empty)]
-        centres[empty] = rows[farthest[np.arange(len(empty)) % len(farthest)]]
-    return centres
+def part_inertia(
+    centres: NDArray[Any], labels: Labels, part: slice, rows: Any, weights: FloatArray | None
+) -> float:
+    """Return the weighted sum of squared distances of a block."""
+    apart = squared_distances(rows, centres, labels[part])
+    return float(apart.sum() if weights is None else weights @ apart)
 
 
-def plus_plus(
-    rows: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator
-) -> NDArray[np.intp]:
-    """Return k row numbers by greedy k-means++: each the best of several draws.
+def means(tally: Tally, centres: NDArray[Any], shift: NDArray[Any]) -> NDArray[Any]:
+    """Return the means of the clusters; one without rows keeps its centre."""
+    held = tally.rows > 0
+    new = centres.astype(np.float64)
+    new[held] = tally.sums[held] / tally.weight[held, None] + shift
+    return new.astype(centres.dtype)
 
-    Rows are drawn with probability proportional to weight times squared distance to the nearest
-    seed so far (Arthur & Vassilvitskii 2007); where none is apart, by weight alone.
-    """
-    trials = 2 + int(np.log(k))
-    squares = squared_lengths(rows)
-    seeds = [int(rng.choice(len(rows), p=weights / weights.sum()))]
-    nearest = distances(rows, rows[seeds], squares)[:, 0]
-    while len(seeds) < k:
-        potential = np.cumsum(weights * nearest)
-        if potential[-1] <= 0:
-            seeds.append(int(rng.choice(len(rows), p=weights / weights.sum())))
+
+def filled(
+    source: Source, centres: NDArray[Any], passes: Passes, tally: Tally
+) -> tuple[Tally, int]:
+    """Give each empty cluster the farthest row that its own can spare; return how many got one."""
+    empty = np.flatnonzero(tally.rows == 0)
+    if len(empty) == 0:
+        return tally, 0
+    spare = partial(farthest, len(empty), centres, passes.labels, tally.rows)
+    found = source.map_parts(spare)
+    sums, weight, rows = tally.sums.copy(), tally.weight.copy(), tally.rows.copy()
+    n_filled = 0
+    for row, x, w in zip(found.numbers, found.rows, found.weights, strict=True):
+        donor = passes.labels[row]
+        if rows[donor] < 2 or n_filled == len(empty):
             continue
-        drawn = np.searchsorted(potential, rng.random(trials) * potential[-1], side="right")
-        drawn = np.minimum(drawn, len(rows) - 1)
-        candidates = np.minimum(distances(rows, rows[drawn], squares), nearest[:, None])
-        best = int(np.argmin(weights @ candidates))
-        seeds.append(int(drawn[best]))
-        nearest = candidates[:, best]
-    return np.array(seeds)
+        taker = empty[n_filled]
+        for array, amount in ((sums, w * (x - passes.shift)), (weight, w), (rows, 1)):
+            array[donor] -= amount
+            array[taker] += amount
+        passes.place(int(row), int(taker))
+        n_filled += 1
+    return Tally(sums, weight, rows, tally.moved), n_filled
+
+
+@dataclass(frozen=True, eq=False)
+class Farthest:
+    """The ``most`` rows farthest from their centres, the farthest first; of equals the first."""
+
+    most: int
+    distances: FloatArray
+    numbers: NDArray[np.intp]
+    rows: FloatArray
+    weights: FloatArray
+
+    def __add__(self, other: Farthest) -> Farthest:
+        both = [
+            np.concatenate([getattr(each, name) for each in (self, other)])
+            for name in ("distances", "numbers", "rows", "weights")
+        ]
+        order = np.argsort(-both[0], kind="stable")[: self.most]
+        return Farthest(self.most, *(array[order] for array in both))
+
+
+def farthest(
+    most: int,
+    centres: NDArray[Any],
+    labels: Labels,
+    held: NDArray[np.int64],
+    part: slice,
+    rows: Any,
+    weights: FloatArray | None,
+) -> Farthest:
+    """Return the farthest rows of a block that count, are apart and do not sit alone."""
+    own = labels[part]
+    apart = squared_distances(rows, centres, own)
+    spare = (held[own] > 1) & (apart > 0)
+    if weights is not None:
+        spare &= weights > 0
+    candidates = np.flatnonzero(spare)
+    order = candidates[np.argsort(-apart[candidates], kind="stable")[:most]]
+    w = np.ones(len(order)) if weights is None else weights[order]
+    return Farthest(most, apart[order], order + part.start, rows[order].astype(np.float64), w)

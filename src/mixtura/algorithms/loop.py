@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from mixtura.algorithms.stopping import ROUNDING, Status, StoppingRule
+from mixtura.algorithms.stopping import ROUNDING, Status
 
 S = TypeVar("S")
+
+
+class Rule(Protocol):
+    """Decides from the trace of an objective when to stop; ``weight`` is that of all rows."""
+
+    @property
+    def weight(self) -> float:
+        """Sum of the row weights."""
+
+    def reached(self, trace: Sequence[float]) -> bool:
+        """Return whether the last value of the trace is good enough."""
 
 
 class Ended(Exception):  # noqa: N818 - a message to the loop, not an error
@@ -47,7 +58,7 @@ def iterate(
     step: Callable[[S], tuple[S, float]],
     state: S,
     value: float,
-    rule: StoppingRule,
+    rule: Rule,
     max_iter: int,
     *,
     monotone: bool = True,

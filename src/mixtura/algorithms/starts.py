@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from mixtura._errors import InputError, SingularCovarianceError
 from mixtura.algorithms.em import EM, covariance_of
-from mixtura.algorithms.kmeans import assigned, kmeans, plus_plus, squared_lengths, trials
+from mixtura.algorithms.kmeans import Clustering, cluster
+from mixtura.algorithms.seeding import distances, plus_plus, squared_lengths
+from mixtura.algorithms.source import OneBlock
 from mixtura.kernels import array_api
+from mixtura.kernels.kmeans import passes_for, shift_of
 from mixtura.model import Family, Mixture, Statistics
 from mixtura.model.families.base import FloatArray
 
@@ -21,6 +24,8 @@ ROWS_PER_MEAN = 20
 #: Seedings that k-means chooses from, and the relative gain at which it is good enough to start EM.
 KMEANS_TRIALS = 6
 KMEANS_TOL = 1e-4
+#: Iterations after which runs of k-means from different seeds are compared.
+TRIAL_ITER = 3
 SHORT_RUN = 8
 #: Starts whose log-likelihoods differ by less, per unit of weight, count as one.
 SAME_START = 1e-4
@@ -37,7 +42,7 @@ def start_by(method: str, em: EM, k: int, rng: np.random.Generator) -> Mixture:
         weights = np.ones(len(rows))
     units = standardised(rows, em)
     if method == "kmeans" and em.kernels.compiled:  # a pass costs less than one of k-means
-        tried = trials(units, weights, k, rng, KMEANS_TRIALS)
+        tried = trials(units, weights, k, rng)
         starts = (from_responsibilities(em, rows, one_hot(c.labels, k), weights) for c in tried)
         return best_of([short_run(em, sample, weights, start) for start in starts], weights.sum())
     return from_responsibilities(
@@ -82,8 +87,26 @@ def standardised(rows: FloatArray, em: EM) -> FloatArray:
 def _by_kmeans(
     rows: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator
 ) -> FloatArray:
-    clusters = kmeans(rows, weights, k, rng, n_trials=KMEANS_TRIALS, tol=KMEANS_TOL)
-    return one_hot(clusters.labels, k)
+    best = min(trials(rows, weights, k, rng), key=lambda tried: tried.inertia)
+    tol = KMEANS_TOL * float(rows.var(axis=0).mean())
+    return one_hot(clustered(rows, weights, best.centres, tol=tol).labels, k)
+
+
+def trials(
+    rows: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator
+) -> Iterator[Clustering]:
+    """Yield clusterings, each from seeds of its own after a few iterations."""
+    for _ in range(KMEANS_TRIALS):
+        seeds = plus_plus(rows, weights, k, rng)
+        yield clustered(rows, weights, rows[seeds], max_iter=TRIAL_ITER)
+
+
+def clustered(
+    rows: FloatArray, weights: FloatArray, centres: FloatArray, **options: Any
+) -> Clustering:
+    """Return what k-means makes of a sample from given centres."""
+    passes = passes_for(rows, len(centres), shift_of(centres))
+    return cluster(OneBlock(rows, weights), centres, passes, **options)
 
 
 def _by_plus_plus(
@@ -101,7 +124,7 @@ def _by_random_rows(
 
 
 def _nearest(rows: FloatArray, weights: FloatArray, seeds: Any) -> FloatArray:
-    return one_hot(assigned(rows, weights, rows[seeds], squared_lengths(rows)).labels, len(seeds))
+    return one_hot(distances(rows, rows[seeds], squared_lengths(rows)).argmin(axis=1), len(seeds))
 
 
 def _at_random(

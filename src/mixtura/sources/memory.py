@@ -77,12 +77,17 @@ class MemorySource:
 
     def map_reduce(self, function: Callable[[Any, FloatArray | None], T]) -> T:
         """Return the sum of ``function(rows, weights)`` over blocks, in a tree by block number."""
+        return self.map_parts(lambda _, rows, weights: function(rows, weights))
+
+    def map_parts(self, function: Callable[[slice, Any, FloatArray | None], T]) -> T:
+        """Return the sum of ``function(part, rows, weights)`` over the blocks ``part``."""
         blocks, weights = self._blocks, self.sample_weight
         results: list[Any] = [None] * len(blocks)
 
         def run(number: int) -> None:
             part = blocks[number]
-            results[number] = function(self.X[part, :], None if weights is None else weights[part])
+            own = None if weights is None else weights[part]
+            results[number] = function(part, self.X[part, :], own)
 
         for_each(run, len(blocks), self.threads)
         while len(results) > 1:

@@ -1,0 +1,155 @@
+"""The passes of k-means over a block of rows: nearest centres, and what they change in the sums.
+
+All ways to find the nearest centre agree on what is compared, the *score* of a row x and a
+centre c, ``x @ c - c @ c / 2`` in the dtype of the rows: the larger, the nearer. Of equal scores
+the centre of lower number wins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixtura.model.families.base import FloatArray
+
+Labels = NDArray[np.int32]
+
+#: Bytes of scores that the NumPy passes hold at a time.
+SCORE_BYTES = 2**20
+#: Centres farther from the origin than this many times their spread are compared about their
+#: middle, by dtype: products of numbers far from the origin lose digits.
+FAR = {np.dtype(np.float64): 32.0, np.dtype(np.float32): 2.0}
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """What one pass changes: sums (k, d) and weights (k,) of the clusters, their numbers of rows.
+
+    ``moved`` counts the rows of positive weight that went to another cluster. Tallies add up.
+    """
+
+    sums: FloatArray
+    weight: FloatArray
+    rows: NDArray[np.int64]
+    moved: int
+
+    @classmethod
+    def zeros(cls, k: int, d: int) -> Tally:
+        """Return the tally of no rows."""
+        return cls(np.zeros((k, d)), np.zeros(k), np.zeros(k, dtype=np.int64), 0)
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.sums + other.sums,
+            self.weight + other.weight,
+            self.rows + other.rows,
+            self.moved + other.moved,
+        )
+
+
+class Passes(Protocol):
+    """Nearest centres for all rows of a table, kept from one pass to the next.
+
+    ``labels`` (n,) are the numbers of the nearest centres, -1 before the first pass. Rows are
+    taken about ``shift`` (d,), and so are the centres.
+    """
+
+    name: str
+    labels: Labels
+    shift: NDArray[Any]
+
+    def aim(self, centres: NDArray[Any]) -> None:
+        """Take new centres (k, d), in the dtype of the rows."""
+
+    def assign(self, part: slice, rows: Any, weights: FloatArray | None) -> Tally:
+        """Update the labels of a block, the rows ``part`` of the table; return what that changes."""
+
+    def place(self, row: int, label: int) -> None:
+        """Put one row into a cluster, whose centre need not be the nearest."""
+
+    def about(self, shift: NDArray[Any]) -> Passes:
+        """Return passes over the same rows taken about ``shift``: these, if it is theirs."""
+
+
+def shift_of(centres: NDArray[Any]) -> NDArray[Any]:
+    """Return the point (d,) about which to compare rows with centres: mostly the origin."""
+    middle = np.median(centres, axis=0)
+    spread = np.median(np.linalg.norm(centres - middle, axis=1))
+    far = np.linalg.norm(middle) > FAR[centres.dtype] * spread
+    return middle.astype(centres.dtype) if far else np.zeros_like(centres[0])
+
+
+class NumPyPasses:
+    """Every row is compared with every centre, by matrix products in small chunks."""
+
+    name = "lloyd"
+
+    def __init__(self, n_rows: int, shift: NDArray[Any]) -> None:
+        self.labels: Labels = np.full(n_rows, -1, dtype=np.int32)
+        self.shift = shift
+
+    def aim(self, centres: NDArray[Any]) -> None:
+        """Take new centres (k, d)."""
+        self.centres = centres - self.shift
+        self.offsets = np.einsum("ij,ij->i", self.centres, self.centres) / 2
+
+    def place(self, row: int, label: int) -> None:
+        """Put one row into a cluster."""
+        self.labels[row] = label
+
+    def about(self, shift: NDArray[Any]) -> NumPyPasses:
+        """Return passes over the same rows taken about ``shift``."""
+        return self if (shift == self.shift).all() else NumPyPasses(len(self.labels), shift)
+
+    def assign(self, part: slice, rows: Any, weights: FloatArray | None) -> Tally:
+        """Update the labels of the rows ``part``."""
+        k, d = self.centres.shape
+        tally = Tally.zeros(k, d)
+        for chunk in chunks(len(rows), k):
+            x = rows[chunk] - self.shift
+            old = self.labels[part][chunk]
+            new = (x @ self.centres.T - self.offsets).argmax(axis=1)
+            moved = np.flatnonzero(new != old)
+            w = np.ones(len(moved)) if weights is None else weights[chunk][moved]
+            tally += change(x[moved].astype(np.float64), w, old[moved], new[moved], k)
+            old[moved] = new[moved]
+        return tally
+
+
+def chunks(n: int, k: int) -> list[slice]:
+    """Return ranges of rows whose scores (b, k) are small enough to stay near the processor."""
+    step = max(1, SCORE_BYTES // (8 * k))
+    return [slice(start, min(start + step, n)) for start in range(0, n, step)]
+
+
+def change(x: FloatArray, w: FloatArray, old: Any, new: Any, k: int) -> Tally:
+    """Return what rows (m, d) of weights (m,) that leave ``old`` for ``new`` change."""
+    entered = np.zeros((k, len(x)))
+    entered[new, np.arange(len(x))] = 1.0
+    known = np.flatnonzero(old >= 0)
+    entered[old[known], known] -= 1.0
+    counting = w > 0
+    rows = entered[:, counting].sum(axis=1).astype(np.int64)
+    return Tally((entered * w) @ x, entered @ w, rows, int(counting.sum()))
+
+
+def squared_distances(rows: Any, centres: NDArray[Any], labels: Any) -> FloatArray:
+    """Return the squared Euclidean distances (n,) of rows from the centres of their labels."""
+    out = np.empty(len(rows))
+    for chunk in chunks(len(rows), rows.shape[1]):
+        apart = rows[chunk].astype(np.float64) - centres[labels[chunk]]
+        np.einsum("ij,ij->i", apart, apart, out=out[chunk])
+    return out
+
+
+ALGORITHMS = ("auto", "lloyd", "exponion", "yinyang")
+
+
+def passes_for(
+    rows: Any, k: int, shift: NDArray[Any], *, algorithm: str = "auto", engine: str = "auto"
+) -> Passes:
+    """Return passes over rows (n, d) to find the nearest of ``k`` centres about ``shift``."""
+    return NumPyPasses(len(rows), shift)
