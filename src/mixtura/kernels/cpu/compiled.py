@@ -1,4 +1,4 @@
-"""Compilation on demand: a function per pass, family and row dtype, cached on disk."""
+"""Compilation on demand: a function per pass and types of its arguments, cached on disk."""
 
 from __future__ import annotations
 
@@ -45,17 +45,25 @@ def machine_code(name: str, family: str, dtype: np.dtype[Any]) -> Callable[..., 
 
 @cache
 def _machine_code(name: str, family: str, dtype: str) -> Callable[..., Any]:
+    what = {"expect": "E-step", "describe": "prediction"}[name]
+    subject = f"{what} kernel for {family} covariances and {dtype} rows"
+    return compiled(getattr(passes, name), _signature(name, family, dtype), subject)
+
+
+def compiled(
+    function: Callable[..., Any], signature: tuple[Any, ...], subject: str
+) -> Callable[..., Any]:
+    """Return the machine code of a function for arguments of the given types."""
     start = time.perf_counter()
-    function = _versioned(getattr(passes, name))
-    signature = _signature(name, family, dtype)
-    timer = threading.Timer(ANNOUNCE_AFTER, _announce, (name, family, dtype))
+    timer = threading.Timer(ANNOUNCE_AFTER, _announce, (subject,))
     timer.daemon = True
     timer.start()
     try:
-        kernel = _njit(function, signature)
+        with _lock:
+            kernel = _njit(_versioned(function), signature)
     finally:
         timer.cancel()
-    logger.debug("%s/%s/%s ready in %.2f s", name, family, dtype, time.perf_counter() - start)
+    logger.debug("%s ready in %.2f s", subject, time.perf_counter() - start)
     return kernel
 
 
@@ -86,31 +94,34 @@ def _njit(function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
         return njit(signature, **options)(function)
 
 
-def _announce(name: str, family: str, dtype: str) -> None:
+def _announce(subject: str) -> None:
     logger.warning(
-        "compiling the %s kernel for %s covariances and %s rows; this happens once on this "
-        "machine and takes a few seconds",
-        {"expect": "E-step", "describe": "prediction"}[name],
-        family,
-        dtype,
+        "compiling the %s; this happens once on this machine and takes a few seconds", subject
     )
 
 
 def _signature(name: str, family: str, dtype: str) -> tuple[Any, ...]:
     """Return the argument types: rows in any memory order, inputs read-only."""
-    rows = types.Array(getattr(types, dtype), 2, "A", readonly=True)
+    rows = row_type(dtype)
     dimensions = FACTOR_DIMENSIONS[family]
-    factors = [_input(dimensions) if family == each else types.none for each in FAMILIES]
+    factors = [input_type(dimensions) if family == each else types.none for each in FAMILIES]
     if name == "expect":
-        sums = (_output(1), _output(2), _output(dimensions))
-        return (rows, _input(1), _input(1), _input(2), _input(2), *factors, _input(1), *sums)
-    described = (_output(1), _output(1, types.int64), _output(2))
-    return (rows, _input(1), _input(2), *factors, _input(1), *described)
+        sums = (output_type(1), output_type(2), output_type(dimensions))
+        return (rows, input_type(1), input_type(1), input_type(2), input_type(2), *factors, input_type(1), *sums)
+    described = (output_type(1), output_type(1, types.int64), output_type(2))
+    return (rows, input_type(1), input_type(2), *factors, input_type(1), *described)
 
 
-def _input(dimensions: int) -> Any:
-    return types.Array(types.float64, dimensions, "C", readonly=True)
+def row_type(dtype: str) -> Any:
+    """Return the type of rows (n, d) in any memory order."""
+    return types.Array(getattr(types, dtype), 2, "A", readonly=True)
 
 
-def _output(dimensions: int, dtype: Any = types.float64) -> Any:
+def input_type(dimensions: int, dtype: Any = types.float64) -> Any:
+    """Return the type of a contiguous array that is only read."""
+    return types.Array(dtype, dimensions, "C", readonly=True)
+
+
+def output_type(dimensions: int, dtype: Any = types.float64) -> Any:
+    """Return the type of a contiguous array that is written to."""
     return types.Array(dtype, dimensions, "C")

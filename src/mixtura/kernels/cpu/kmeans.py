@@ -1,0 +1,249 @@
+"""k-means in machine code: passes that keep bounds between them (docs/guide, equation 15)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from mixtura.kernels.cpu import nearest
+from mixtura.kernels.cpu.compiled import compiled, input_type, output_type, row_type
+from mixtura.kernels.cpu.scores import lanes
+from mixtura.kernels.kmeans import Labels, Tally
+from mixtura.model.families.base import FloatArray
+
+_NONE = np.empty(0)
+#: Bounds that a row may have: a float each.
+MOST_GROUPS = 64
+
+
+class Lloyd:
+    """Every row is compared with every centre."""
+
+    name = "lloyd"
+
+    def __init__(self, n_rows: int, shift: NDArray[Any]) -> None:
+        self.labels: Labels = np.full(n_rows, -1, dtype=np.int32)
+        self.shift = shift
+        self._shift = shift if shift.any() else shift[:0]
+
+    def aim(self, centres: NDArray[Any]) -> None:
+        """Take new centres (k, d)."""
+        self.centres = centres - self.shift
+        self.packed, self.offsets, self.numbers = packed(self.centres, np.arange(len(centres)))
+        self._pass = code(self.name, str(centres.dtype))
+
+    def place(self, row: int, label: int) -> None:
+        """Put one row into a cluster."""
+        self.labels[row] = label
+
+    def about(self, shift: NDArray[Any]) -> Lloyd:
+        """Return passes over the same rows taken about ``shift``."""
+        return self if (shift == self.shift).all() else Lloyd(len(self.labels), shift)
+
+    def assign(self, part: slice, rows: Any, weights: FloatArray | None) -> Tally:
+        """Update the labels of the rows ``part``."""
+        tally = Tally.zeros(*self.centres.shape)
+        moved = self._pass(
+            rows,
+            self._shift,
+            self.packed,
+            self.offsets,
+            self.numbers,
+            *self.state(part),
+            self.labels[part],
+            _NONE if weights is None else np.ascontiguousarray(weights),
+            tally.sums,
+            tally.weight,
+            tally.rows,
+        )
+        return Tally(tally.sums, tally.weight, tally.rows, moved)
+
+    def state(self, part: slice) -> tuple[Any, ...]:
+        """Return what else the pass needs to know of the rows ``part``."""
+        return ()
+
+
+class Bounded(Lloyd):
+    """A row is looked at once its label may change: a bound that only centres' moves wear out.
+
+    ``slack`` says for each row how far its own centre and the others may move in all before that;
+    ``level`` how far they have (Hamerly 2010, doi:10.1137/1.9781611972801.12, with both bounds in
+    one number). Centres are in groups of ``vectors`` runs of lanes.
+    """
+
+    vectors = 1
+
+    def __init__(self, n_rows: int, shift: NDArray[Any]) -> None:
+        super().__init__(n_rows, shift)
+        self.lengths = np.empty(n_rows)
+        self.slack = np.full(n_rows, -np.inf, dtype=np.float32)
+        self.centres = np.empty((0, len(shift)), shift.dtype)
+
+    def aim(self, centres: NDArray[Any]) -> None:
+        """Take new centres (k, d), and count how far they moved against the bounds."""
+        before, self.centres = self.centres, np.ascontiguousarray(centres - self.shift)
+        if len(before) == 0:
+            self.begin(self.centres)
+        else:
+            self.move(moves(before, self.centres))
+        self.packed, self.offsets, self.numbers = packed(self.centres, self.members, self.vectors)
+        arguments = (self.packed, self.offsets, self.home, self.vectors, self.gamma, self.gaps)
+        code("spacing", str(centres.dtype))(self.centres, *arguments)
+        self._pass = code(self.name, str(centres.dtype))
+
+    def begin(self, centres: NDArray[Any]) -> None:
+        """Put the centres into groups, for good."""
+        (k, d), width = centres.shape, self.vectors * lanes(centres.dtype)
+        self.members = grouped(centres, width)
+        places = np.empty(k, dtype=np.int32)
+        places[self.members] = np.arange(k)
+        self.home, self.lane = places // width, places % width
+        self.gaps = np.empty((k, -(-k // width)))
+        self.level = np.zeros(k)
+        # of the products' rounding, with room for that of lengths, offsets and square roots
+        self.gamma = float((d + 8) * np.finfo(centres.dtype).eps / 2)
+
+    def move(self, moved: FloatArray) -> None:
+        """Raise the levels of the bounds: own centres and, at most, the others have moved."""
+        farthest = int(np.argmax(moved))
+        others = np.full(len(moved), moved[farthest])
+        others[farthest] = np.delete(moved, farthest).max(initial=0.0)
+        self.level += moved + others
+
+    def place(self, row: int, label: int) -> None:
+        """Put one row into a cluster, and look at it in the next pass."""
+        self.labels[row] = label
+        self.slack[row] = -np.inf
+
+
+class Exponion(Bounded):
+    """Rows that are looked at are compared with the centres near their own.
+
+    Newling & Fleuret (2016), arXiv:1602.02514, with groups of centres as the rings.
+    """
+
+    name = "exponion"
+
+    def begin(self, centres: NDArray[Any]) -> None:
+        """Put the centres into groups, for good."""
+        super().begin(centres)
+        k, groups = self.gaps.shape
+        self.order = np.tile(np.arange(groups, dtype=np.int32), (k, 1))
+        self.rings = np.empty((k, groups))
+
+    def aim(self, centres: NDArray[Any]) -> None:
+        """Take new centres (k, d) and sort the groups around each."""
+        super().aim(centres)
+        code("sort_groups", str(centres.dtype))(self.gaps, self.home, self.order, self.rings)
+
+    def state(self, part: slice) -> tuple[Any, ...]:
+        """Return the tables of the centres and the bounds of the rows ``part``."""
+        tables = (self.home, self.lane, self.order, self.rings, self.level, self.gamma)
+        return (*tables, self.lengths[part], self.slack[part])
+
+
+class Yinyang(Bounded):
+    """Rows that are looked at are compared with the groups that their bounds do not rule out.
+
+    Ding et al. (2015), PMLR 37, with groups as wide as the processor compares at once.
+    """
+
+    name = "yinyang"
+
+    def begin(self, centres: NDArray[Any]) -> None:
+        """Put the centres into groups, for good."""
+        width = lanes(centres.dtype)
+        self.vectors = -(-len(centres) // (width * MOST_GROUPS))
+        super().begin(centres)
+        groups = self.gaps.shape[1]
+        self.bounds = np.empty((len(self.labels), groups), dtype=np.float32)
+        self.falls = np.zeros(groups)
+
+    def move(self, moved: FloatArray) -> None:
+        """Raise the levels of the bounds, and those of the groups."""
+        super().move(moved)
+        farthest = np.zeros_like(self.falls)
+        np.maximum.at(farthest, self.home, moved)
+        self.falls += farthest
+
+    def state(self, part: slice) -> tuple[Any, ...]:
+        """Return the tables of the centres and the bounds of the rows ``part``."""
+        tables = (self.home, self.lane, self.vectors, self.gaps, self.level, self.falls, self.gamma)
+        return (*tables, self.lengths[part], self.slack[part], self.bounds[part])
+
+
+def moves(before: NDArray[Any], after: NDArray[Any]) -> FloatArray:
+    """Return the distances (k,) between old and new centres, rounded up."""
+    apart = after.astype(np.float64) - before
+    return np.sqrt(np.einsum("ij,ij->i", apart, apart)) * (1.0 + 1e-9)
+
+
+def grouped(centres: NDArray[Any], width: int) -> NDArray[np.intp]:
+    """Return the centres' numbers in an order where runs of ``width`` lie near one another.
+
+    They are halved across the column in which they spread most, at a multiple of ``width``.
+    """
+
+    def halved(members: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+        if len(members) <= width:
+            return [members]
+        column = int(np.argmax(np.ptp(centres[members], axis=0)))
+        ordered = members[np.argsort(centres[members, column], kind="stable")]
+        middle = -(-len(members) // width) // 2 * width
+        return [*halved(ordered[:middle]), *halved(ordered[middle:])]
+
+    return np.concatenate(halved(np.arange(len(centres))))
+
+
+def packed(
+    centres: NDArray[Any], order: NDArray[np.intp], vectors: int = 1
+) -> tuple[NDArray[Any], ...]:
+    """Return runs (n, d, lanes) of centres in an order, their offsets and numbers (n, lanes).
+
+    ``n`` is a multiple of ``vectors``; lanes that are left over have scores of minus infinity.
+    """
+    k, d = centres.shape
+    width = lanes(centres.dtype)
+    n = -(-k // (width * vectors)) * vectors
+    room = np.zeros((n * width, d), centres.dtype)
+    offsets = np.full(n * width, -np.inf)
+    numbers = np.zeros(n * width, centres.dtype)
+    room[:k], numbers[:k] = centres[order], order
+    offsets[:k] = -0.5 * np.einsum("ij,ij->i", *2 * [centres[order].astype(np.float64)])
+    return (
+        np.ascontiguousarray(room.reshape(n, width, d).transpose(0, 2, 1)),
+        offsets.astype(centres.dtype).reshape(n, width),
+        numbers.reshape(n, width),
+    )
+
+
+@cache
+def code(name: str, dtype: str) -> Callable[..., Any]:
+    """Return the machine code of ``nearest.<name>`` for the dtype of the rows."""
+    number, whole, count = getattr(types, dtype), types.int32, types.int64
+    packs = [input_type(3, number), input_type(2, number)]
+    places, bounds = 2 * [input_type(1, whole)], [output_type(1), output_type(1, types.float32)]
+    tables: dict[str, list[Any]] = {
+        "lloyd": [],
+        "exponion": [input_type(2, whole), input_type(2), input_type(1), types.float64],
+        "yinyang": [count, input_type(2), *2 * [input_type(1)], types.float64],
+    }
+    if name == "spacing":
+        given = [places[0], count, types.float64, output_type(2)]
+        signature = [input_type(2, number), *packs, *given]
+    elif name == "sort_groups":
+        signature = [input_type(2), places[0], output_type(2, whole), output_type(2)]
+    else:
+        signature = [row_type(dtype), input_type(1, number), *packs, packs[1]]
+        if name != "lloyd":
+            signature += [*places, *tables[name], *bounds]
+        if name == "yinyang":
+            signature += [output_type(2, types.float32)]
+        signature += [output_type(1, whole), input_type(1)]
+        signature += [output_type(2), output_type(1), output_type(1, count)]
+    return compiled(getattr(nearest, name), tuple(signature), f"{name} kernel for {dtype} rows")
