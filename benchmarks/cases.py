@@ -1,15 +1,22 @@
-"""The problems that are timed: drawn mixtures of a given size and overlap, and starts for EM."""
+"""The problems that are timed.
+
+For EM, drawn mixtures of a given size and overlap, and starts; for k-means, tables drawn or
+stored, and first centres.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import mixture as sklearn_mixture
 from sklearn.mixture._gaussian_mixture import _compute_precision_cholesky
 
+from benchmarks.machine import ROOT
 from benchmarks.timing import Subject
 from mixtura import Mixture
 from mixtura.model.families.base import FloatArray
@@ -25,6 +32,16 @@ CONDITION = (5.0, 20.0)
 #: would tell the components apart wherever their means were.
 OWN_COLUMNS = 8
 PILOT_ROWS = 20_000
+DATA = ROOT.parent / "shared" / "data"
+FILES = {
+    "digits": "mnist_70000.npz",
+    "birch1": "sipu_birch1.npz",
+    "covertype": "covertype_ramp92k.csv.gz",
+    "kdd99": "kdd99_10pct.csv.gz",
+}
+#: Standard deviation of drawn clusters' centres, in those of a row within its cluster, over all
+#: columns together: centres are some 8 apart, neighbours nearer.
+SPREAD = 6.0
 
 
 @dataclass(frozen=True)
@@ -156,3 +173,53 @@ def _error(truth: Mixture, labels: Labels, noise: FloatArray) -> float:
     """Return the share of rows whose most probable component is not their own."""
     predicted = as_sklearn(truth).predict(noise + truth.means[labels])
     return float(np.mean(predicted != labels))
+
+
+class Case(NamedTuple):
+    """Where rows come from, and their shape with the number of clusters."""
+
+    data: str
+    shape: Shape
+
+    def __str__(self) -> str:
+        return f"{self.data}/{self.shape}"
+
+    @property
+    def path(self) -> Path | None:
+        """Return where the rows are stored, or None for drawn ones."""
+        return DATA / FILES[self.data] if self.data in FILES else None
+
+    def subject(self, measure: str, numbers: str = "", peer: str = "scikit-learn") -> Subject:
+        """Return what a line of the result table is about."""
+        n, d, k = self.shape.n, self.shape.d, self.shape.k
+        return Subject(measure, f"{n:,} x {d}, K={k}", numbers, self.data, peer)
+
+
+@lru_cache(maxsize=1)  # measurements are ordered by case
+def table(case: Case) -> FloatArray:
+    """Draw or read the rows (n, d) of a case in float64: the same ones for the same case."""
+    n, d, k = case.shape.n, case.shape.d, case.shape.k
+    rng = np.random.default_rng([n, d, k])
+    if case.path is not None:
+        X = _stored(case.path)
+        return X[np.sort(rng.choice(len(X), n, replace=False))] if n < len(X) else X
+    X = rng.normal(size=(n, d))
+    if case.data == "clustered":
+        centres = SPREAD / np.sqrt(d) * rng.normal(size=(k, d))
+        X += centres[rng.integers(k, size=n)]
+    return X
+
+
+def _stored(path: Path) -> FloatArray:
+    """Return the rows of a file without the class, the last column of a text file."""
+    if path.suffix == ".npz":
+        rows: FloatArray = np.load(path)["X"].astype(np.float64)
+        return rows
+    return np.ascontiguousarray(np.loadtxt(path, delimiter=",", skiprows=1)[:, :-1])
+
+
+def first_centres(X: NDArray[Any], k: int) -> NDArray[Any]:
+    """Return k different rows, drawn at random."""
+    drawn = np.random.default_rng(0).permutation(len(X))[: 100 * k]
+    first = np.unique(X[drawn], axis=0, return_index=True)[1]
+    return X[drawn[np.sort(first)[:k]]]

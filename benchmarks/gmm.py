@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as SklearnMixture
 from sklearn.utils._array_api import get_namespace
 
 from benchmarks import cases, peers, processes
 from benchmarks.cases import OVERLAPS, Problem, Shape, as_sklearn, problem
-from benchmarks.timing import Row, compared, interleaved
+from benchmarks.machine import yardsticks
+from benchmarks.timing import Measurement, Row, compared, default_fits, interleaved
 from mixtura import GaussianMixture, Mixture
 from mixtura.estimators import fitting
 from mixtura.model.families.base import FloatArray
 
+TITLE = "Gaussian mixtures beside their peers"
+COLUMNS = ("covariances", "data (error rate)")
 #: A whole fit may end this much below scikit-learn's and count as no lower (nats per row).
 LOGLIK_TOLERANCE = 1e-6
 #: Largest difference between the two libraries' parameters after the same number of iterations,
 #: in units of the largest mean; more would say that they have not done the same work.
 SAME_WORK = 1e-6
+#: Methods whose memory is measured.
+METHODS = ("fit", "predict", "score_samples")
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,6 @@ class Settings:
     def shape(self, shape: Shape) -> Shape:
         """Return the shape to measure."""
         return shape.quick() if self.quick else shape
-
-
-class Measurement(NamedTuple):
-    """A name to choose by, and the function that measures."""
-
-    name: str
-    run: Callable[[], list[Row]]
 
 
 def measurements(settings: Settings) -> Iterator[Measurement]:
@@ -83,6 +79,11 @@ def moderate(shape: Shape, settings: Settings) -> Iterator[Measurement]:
     if shape in cases.PEER_SHAPES:
         yield on(peers.pomegranate, "full", OurIterations, repeats)
         yield on(peers.mclust, "full", OurIterations, 2 if quick else 5)
+
+
+def summary(rows: Sequence[Row]) -> list[Row]:
+    """Return what all rows together say: nothing."""
+    return []
 
 
 def _on(
@@ -151,7 +152,7 @@ def iteration(given: Problem, family: str, repeats: int, target: float) -> list[
 
 
 def rates(given: Problem, family: str, repeats: int) -> list[Row]:
-    """Compare our E-step's arithmetic with dgemm's, and its reading with a copy's.
+    """Compare our E-step's arithmetic with a matrix product's, and its reading with a copy's.
 
     Two floating-point operations (multiply, add) for each entry of a triangle, twice per row and
     component: the product with the factor, and the scatter. Exponentials, means, and upper
@@ -161,22 +162,20 @@ def rates(given: Problem, family: str, repeats: int) -> list[Row]:
     start = given.start(family)
     em = OurIterations(given.X, start).em
     n, d, k = given.shape.n, given.shape.d, given.shape.k
-    a, b, c = np.random.default_rng(0).normal(size=(3, 2000, 2000))
-    source, target = np.ones(2**25), np.ones(2**25)  # written to, or they would share one page
+    machine = yardsticks(given.X.dtype)
     calls = {
         "e_step": lambda: em.expect(start),
-        "dgemm": lambda: np.matmul(a, b, out=c),
-        "copy": lambda: np.copyto(target, source),
+        **{name: one.call for name, one in machine.items()},
     }
     seconds = interleaved(calls, repeats)
     amounts = {
-        "E-step arithmetic": ("dgemm", "GFlop/s", 2 * d * (d + 1) * n * k, 2 * 2000**3),
-        "E-step reading": ("copy", "GB/s", given.X.nbytes, 2 * source.nbytes),
+        "E-step arithmetic": ("gemm", "GFlop/s", 2e-9 * d * (d + 1) * n * k),
+        "E-step reading": ("copy", "GB/s", 1e-9 * given.X.nbytes),
     }
     rows = []
-    for measure, (peer, unit, ours, theirs) in amounts.items():
-        mine = ours / 1e9 / float(np.median(seconds["e_step"]))
-        other = theirs / 1e9 / float(np.median(seconds[peer]))
+    for measure, (peer, unit, amount) in amounts.items():
+        mine = amount / float(np.median(seconds["e_step"]))
+        other = machine[peer].amount / float(np.median(seconds[peer]))
         subject = given.subject(measure, family, peer)
         rows.append(Row(subject, unit, mine, other, mine / other, details={"seconds": seconds}))
     return rows
@@ -202,9 +201,11 @@ def prediction(given: Problem, family: str, repeats: int) -> list[Row]:
 
 def memory(given: Problem, family: str) -> list[Row]:
     """Measure the memory that calls need beyond the rows, in a fresh process per library."""
+    parameters = {"n_components": given.shape.k, "covariance_type": family}
+    parameters |= {"max_iter": 3, "random_state": 0}
     ours, theirs = (
-        processes.memory(given.X, library, family, given.shape.k)
-        for library in ("mixtura", "sklearn")
+        processes.memory(given.X, module, "GaussianMixture", parameters, METHODS)
+        for module in ("mixtura", "sklearn.mixture")
     )
     rows = []
     for name in ours:
@@ -244,26 +245,9 @@ def small_fit(given: Problem, family: str, seeds: range) -> list[Row]:
 
 def _default_fits(given: Problem, seeds: range) -> list[dict[str, Any]]:
     """Return seconds, log-likelihoods per row by scikit-learn's ``score``, and iterations."""
-    k = given.shape.k
-    outcome: list[dict[str, Any]] = [{"ours": [], "theirs": []} for _ in range(3)]
-    seconds, scores, iterations = outcome
-    for estimator in (GaussianMixture, SklearnMixture):
-        _fit(estimator(k, max_iter=1, random_state=0), given.X)
-    for seed in seeds:
-        models = {
-            "ours": GaussianMixture(k, random_state=seed),
-            "theirs": SklearnMixture(k, random_state=seed),
-        }
-        calls = {name: partial(_fit, model, given.X) for name, model in models.items()}
-        for name, values in interleaved(calls, 1, warm_up=False).items():
-            seconds[name] += values
-            iterations[name].append(models[name].n_iter_)
-        scores["ours"].append(models["ours"].to_sklearn().score(given.X))
-        scores["theirs"].append(models["theirs"].score(given.X))
-    return outcome
-
-
-def _fit(model: Any, X: FloatArray) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(X)
+    estimators = {"ours": GaussianMixture, "theirs": SklearnMixture}
+    seconds, models = default_fits(estimators, given.shape.k, given.X, seeds)
+    iterations = {name: [model.n_iter_ for model in each] for name, each in models.items()}
+    models["ours"] = [model.to_sklearn() for model in models["ours"]]
+    scores = {name: [model.score(given.X) for model in each] for name, each in models.items()}
+    return [seconds, scores, iterations]

@@ -5,18 +5,25 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Callable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import joblib
+import numpy as np
 import threadpoolctl
 
 import mixtura
+from benchmarks.timing import interleaved
 from mixtura.sources.threads import n_threads
 
 ROOT = Path(__file__).parents[1]
-LIBRARIES = ("numpy", "scipy", "scikit-learn", "numba", "llvmlite", "torch", "pomegranate")
+LIBRARIES = (
+    *("numpy", "scipy", "scikit-learn", "numba", "llvmlite"),
+    *("faiss-cpu", "torch", "pomegranate"),
+)
 VARIABLES = ("MIXTURA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_CPU_NAME")
 
 
@@ -38,6 +45,31 @@ def provenance() -> dict[str, Any]:
         "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "load_average_before": load_average(),
     }
+
+
+class Yardstick(NamedTuple):
+    """A call by which others are judged, and how many billion operations or bytes it is."""
+
+    call: Callable[[], object]
+    amount: float
+
+
+def yardsticks(dtype: np.dtype[Any]) -> dict[str, Yardstick]:
+    """Return a product of 2000 x 2000 matrices, and a copy of 256 MiB, read and written."""
+    a, b, c = np.random.default_rng(0).normal(size=(3, 2000, 2000)).astype(dtype)
+    source, target = np.ones(2**25), np.ones(2**25)  # written to, or they would share one page
+    return {
+        "gemm": Yardstick(lambda: np.matmul(a, b, out=c), 2e-9 * 2000**3),
+        "copy": Yardstick(lambda: np.copyto(target, source), 2e-9 * source.nbytes),
+    }
+
+
+@cache
+def rates(dtype: np.dtype[Any]) -> dict[str, float]:
+    """Return the yardsticks' GFlop/s and GB/s on this machine, in this run."""
+    machine = yardsticks(dtype)
+    seconds = interleaved({name: one.call for name, one in machine.items()}, 5)
+    return {name: one.amount / float(np.median(seconds[name])) for name, one in machine.items()}
 
 
 def load_average() -> list[float]:

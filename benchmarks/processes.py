@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -24,16 +24,18 @@ import numpy as np
 from benchmarks.machine import ROOT
 from benchmarks.timing import Row, Subject, compared, interleaved
 
-METHODS = ("fit", "predict", "score_samples")
+TINY_ROWS = 1000
 IMPORT = "from time import perf_counter as t; s = t(); import {}; print(t() - s)"
 
 
-def memory(X: Any, library: str, family: str, k: int) -> dict[str, float]:
-    """Return the MiB that fit, predict and score_samples of a library need beyond the rows."""
+def memory(
+    X: Any, module: str, estimator: str, parameters: Mapping[str, Any], methods: Sequence[str]
+) -> dict[str, float]:
+    """Return the MiB that an estimator's methods need beyond the rows, called in turn."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.npy"
         np.save(path, X)
-        return _child("memory", str(path), library, family, str(k))
+        return _child("memory", str(path), module, estimator, json.dumps(parameters), *methods)
 
 
 def first_call(family: str, repeats: int) -> list[Row]:
@@ -83,19 +85,20 @@ def _run(command: list[str], **environment: str) -> str:
     return done.stdout
 
 
-def measure_memory(path: str, library: str, family: str, k: str) -> dict[str, float]:
+def measure_memory(
+    path: str, module: str, estimator: str, parameters: str, *methods: str
+) -> dict[str, float]:
     """Measure in this process, after calls on a tiny table have loaded all code."""
     warnings.simplefilter("ignore")
     X = np.load(path)
-    estimator = importlib.import_module(f"{library}.mixture" if library == "sklearn" else library)
-    model = estimator.GaussianMixture(int(k), covariance_type=family, max_iter=3, random_state=0)
-    tiny = np.random.default_rng(0).normal(size=(50 * int(k), X.shape[1]))
+    model = getattr(importlib.import_module(module), estimator)(**json.loads(parameters))
+    tiny = X[:TINY_ROWS].copy(order="K")
     warm = copy(model)
-    if library == "mixtura":  # a tiny table alone would not load machine code
+    if module == "mixtura":  # a tiny table alone would not load machine code
         warm.engine = "numba"
-    for method in METHODS:
+    for method in methods:
         getattr(warm, method)(tiny)
-    return {method: _peak_beyond(getattr(model, method), X) for method in METHODS}
+    return {method: _peak_beyond(getattr(model, method), X) for method in methods}
 
 
 def _peak_beyond(call: Callable[[Any], Any], X: Any) -> float:

@@ -8,8 +8,8 @@ from typing import Any
 HEADER = (
     "measure",
     "case",
-    "covariances",
-    "data (error rate)",
+    "{}",
+    "{}",
     "mixtura",
     "peer",
     "",
@@ -18,16 +18,20 @@ HEADER = (
     "verdict",
     "note",
 )
+BAR = "\\|"  # one that does not end a cell
 VERDICTS = {True: "met", False: "**not met**", None: ""}
 
 
-def markdown(result: dict[str, Any]) -> str:
-    """Return the result as a page: where it is from, the table, and what was not met."""
+def markdown(result: dict[str, Any], title: str, columns: Sequence[str]) -> str:
+    """Return the result as a page: where it is from, the table, and what was not met.
+
+    ``columns`` says what a subject's family and data are called.
+    """
     rows, origin = result["rows"], result["provenance"]
     judged = [row for row in rows if row["met"] is not None]
     met = sum(row["met"] for row in judged)
     lines = [
-        "# Gaussian mixtures beside their peers",
+        f"# {title}",
         "",
         *([] if result["complete"] else ["**Not all measurements were made.**", ""]),
         *(f"- {line}" for line in _origin(origin, result["settings"])),
@@ -35,7 +39,7 @@ def markdown(result: dict[str, Any]) -> str:
         "",
         "How each line is measured: `docs/benchmarks.md`.",
         "",
-        _line(HEADER),
+        _line(HEADER).format(*columns),
         _line(["---"] * len(HEADER)),
         *(_line(_cells(row)) for row in rows),
         "",
@@ -95,4 +99,4 @@ def _quantity(value: float | None, unit: str) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |"

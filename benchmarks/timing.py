@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 #: Rest before each timed call, so that threads of the library before it have stopped spinning
 #: (seconds).
@@ -39,6 +42,13 @@ class Row:
     met: bool | None = None
     note: str = ""
     details: dict[str, Any] = field(default_factory=dict)
+
+
+class Measurement(NamedTuple):
+    """A name to choose by, and the function that measures."""
+
+    name: str
+    run: Callable[[], list[Row]]
 
 
 def interleaved(
@@ -90,3 +100,27 @@ def compared(
         note,
         {"seconds": dict(seconds)} | dict(details or {}),
     )
+
+
+def default_fits(
+    estimators: Mapping[str, Callable[..., Any]], k: int, X: Any, seeds: Iterable[int]
+) -> tuple[dict[str, list[float]], dict[str, list[Any]]]:
+    """Return the seconds and the models of fits with default settings, each seed in turn."""
+    for estimator in estimators.values():
+        fit(estimator(k, max_iter=1, random_state=0), X)
+    seconds: dict[str, list[float]] = {name: [] for name in estimators}
+    models: dict[str, list[Any]] = {name: [] for name in estimators}
+    for seed in seeds:
+        pair = {name: make(k, random_state=seed) for name, make in estimators.items()}
+        calls = {name: partial(fit, model, X) for name, model in pair.items()}
+        for name, values in interleaved(calls, 1, warm_up=False).items():
+            seconds[name] += values
+            models[name].append(pair[name])
+    return seconds, models
+
+
+def fit(model: Any, X: Any) -> None:
+    """Fit, whether it converges or not."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X)

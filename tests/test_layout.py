@@ -22,6 +22,7 @@ CROSS_CUTTING = {
     "test_import.py": "what an import brings with it",
     "test_layout.py": "the tree",
     "estimators/test_sklearn_checks.py": "scikit-learn's conventions",
+    "estimators/test_sklearn_kmeans_suite.py": "compatibility with scikit-learn's estimator",
     "estimators/test_sklearn_suite.py": "compatibility with scikit-learn's estimator",
     "properties": "laws that hold across modules",
 }

@@ -7,16 +7,22 @@ import pytest
 
 from mixtura import InputError, Mixture
 from mixtura.algorithms import starts
+from mixtura.algorithms.kmeans import Clustering
 from mixtura.algorithms.restarts import relative_floor
 from mixtura.algorithms.starts import (
     METHODS,
+    best_of,
+    discriminating,
     fallback,
     from_responsibilities,
     one_hot,
     standardised,
     start_by,
     statistics_of,
+    tightest,
+    views_of,
 )
+from mixtura.algorithms.stopping import Status
 from mixtura.model import family_named
 from problems import FAMILY_NAMES, assert_close, problem, random_rows
 
@@ -74,9 +80,9 @@ def test_large_tables_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(starts, "ROWS_PER_MEAN", 0)
     em, seen = problem(table(), 3, "diag"), []
 
-    def spy(rows, weights, k, rng):
-        seen.append(len(rows))
-        return one_hot(np.arange(len(rows)) % k, k)
+    def spy(view, k, rng, engine):
+        seen.append(view.n_rows)
+        return one_hot(np.arange(view.n_rows) % k, k)
 
     monkeypatch.setitem(starts.RESPONSIBILITIES, "random", spy)
     start_by("random", em, 3, np.random.default_rng(0))
@@ -104,6 +110,80 @@ def test_constant_columns_are_left_as_they_are() -> None:
     rows = standardised(X, problem(X, 3, "full"))
     assert np.isfinite(rows).all()
     assert np.ptp(rows[:, 1]) == 0.0
+
+
+def cigars(d: int, seed: int = 33) -> tuple[np.ndarray, np.ndarray]:
+    """Return two parallel groups, six deviations apart across, fifty times as long, and turned."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(2, size=100 * d)
+    X = rng.normal(size=(len(labels), d))
+    X[:, 0] += 6.0 * labels
+    X[:, 1:] *= 50.0
+    return X @ np.linalg.qr(rng.normal(size=(d, d)))[0], labels
+
+
+@pytest.mark.parametrize("method", ["kmeans", "k-means++"])
+@pytest.mark.parametrize("name", ["full", "tied"])
+@pytest.mark.parametrize("d", [3, 20])
+def test_elongated_groups_are_not_cut_across(d: int, name: str, method: str) -> None:
+    X, labels = cigars(d)
+    start = start_by(method, problem(X, 2, name), 2, np.random.default_rng(0))
+    same = np.mean(start.responsibilities(X).argmax(axis=1) == labels)
+    assert max(same, 1 - same) > 0.95
+
+
+@pytest.mark.parametrize(("d", "k"), [(2, 4), (3, 2), (5, 3)])
+def test_telling_coordinates_change_by_rotation_alone(d: int, k: int) -> None:
+    rng = np.random.default_rng(34)
+    X, weights = random_rows(rng, 200, k, d, spread=4.0), rng.random(200)
+    matrix = rng.normal(size=(d, d)) * 10.0 ** np.arange(d)
+    views = [
+        discriminating(rows, weights, problem(rows, k, "full", weights), k)
+        for rows in (X, X @ matrix.T + 100.0)
+    ]
+    assert views[0].shape == (200, min(d, k - 1))
+    assert_close(views[1] @ views[1].T, views[0] @ views[0].T, 1e-6)
+    assert_close(np.average(views[0] ** 2, axis=0, weights=weights), np.ones(min(d, k - 1)), 1e-12)
+
+
+def test_directions_without_spread_are_dropped() -> None:
+    X = np.c_[table(), table().sum(axis=1), np.full(120, 3.0)]
+    view = discriminating(X, np.ones(120), problem(X, 9, "full"), 9)
+    assert view.shape == (120, 2)
+    assert np.abs(view).max() < 10
+
+
+@pytest.mark.parametrize(
+    ("name", "k", "n_views"), [("full", 3, 2), ("tied", 3, 2), ("full", 1, 1), ("diag", 3, 1)]
+)
+def test_correlated_families_look_twice(name: str, k: int, n_views: int) -> None:
+    X = table()
+    assert len(views_of(X, np.ones(120), problem(X, k, name), k)) == n_views
+    constant = np.ones((120, 2))
+    assert len(views_of(constant, np.ones(120), problem(constant, k, name), k)) == 1
+
+
+def test_collapsed_starts_lose_to_sound_ones() -> None:
+    X = table()
+    em = problem(X, 2, "full")
+    total = np.cov(X.T, bias=True)
+    sound, flat = (
+        Mixture([0.5, 0.5], X[:2], np.stack([total, scale * total])) for scale in (1.0, 1e-12)
+    )
+    assert best_of(em, [(flat, 10.0), (sound, 0.0)], 120.0) is sound
+    assert best_of(em, [(flat, 10.0), (flat, 0.0)], 120.0) is flat
+    other = Mixture([0.4, 0.6], X[:2], sound.covariances)
+    assert best_of(em, [(sound, 0.0), (other, 1e-3)], 120.0) is sound
+    assert best_of(em, [(sound, 0.0), (other, 1.0)], 120.0) is other
+
+
+def test_of_equal_clusterings_the_first_counts() -> None:
+    one, same, better = (
+        Clustering(np.zeros((1, 1)), np.zeros(1, dtype=np.int32), inertia, 1, Status.CONVERGED)
+        for inertia in (1.0, 1.0 - 1e-9, 0.9)
+    )
+    assert tightest([one, same]) is one
+    assert tightest([one, same, better]) is better
 
 
 @pytest.mark.parametrize("name", FAMILY_NAMES)

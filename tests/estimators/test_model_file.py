@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import mixtura
-from mixtura import GaussianMixture, ModelFileError, Status
+from mixtura import GaussianMixture, KMeans, ModelFileError, Status
 from mixtura.estimators.model_file import ARRAYS
 from mixtura.io.model_file import read_model, write_model
 from problems import FAMILY_NAMES, random_rows
@@ -99,9 +99,9 @@ def test_an_unfitted_model_is_not_saved(path: Path) -> None:
     assert not path.exists()
 
 
-def damaged(path: Path, arrays: dict[str, Any], **metadata: Any) -> None:
+def damaged(path: Path, arrays: dict[str, Any], model: Any = None, **metadata: Any) -> None:
     """Write a model with some arrays and metadata replaced, or removed where they are None."""
-    GaussianMixture(2, random_state=0).fit(X).save(path)
+    (model or GaussianMixture(2, random_state=0)).fit(X).save(path)
     old_arrays, old_metadata = read_model(path)
     arrays = {name: a for name, a in {**old_arrays, **arrays}.items() if a is not None}
     merged = {**old_metadata, **metadata}
@@ -146,4 +146,39 @@ def test_nothing_is_unpickled(path: Path) -> None:
 
     path.write_bytes(pickle.dumps(Trap()))
     with pytest.raises(ModelFileError):
+        mixtura.load(path)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_clustering_comes_back(path: Path, dtype: Any) -> None:
+    rows = X.astype(dtype)
+    model = KMeans(3, random_state=0, max_iter=2).fit(rows)
+    model.save(path)
+    loaded = mixtura.load(path)
+    assert type(loaded) is KMeans
+    assert loaded.get_params() == model.get_params()
+    assert np.array_equal(loaded.cluster_centers_, model.cluster_centers_)
+    assert loaded.cluster_centers_.dtype == dtype
+    for attribute in ("inertia_", "n_iter_", "status_", "n_features_in_"):
+        assert getattr(loaded, attribute) == getattr(model, attribute)
+    assert not hasattr(loaded, "labels_")
+    assert np.array_equal(loaded.predict(rows), model.labels_)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "metadata", "words"),
+    [
+        ({"cluster_centers": None}, {}, "lacks the array cluster_centers"),
+        ({"cluster_centers": np.zeros(3)}, {}, "not whole .*table of finite numbers"),
+        ({"cluster_centers": np.full((2, 3), np.nan)}, {}, "not whole .*table of finite numbers"),
+        ({"cluster_centers": np.zeros((2, 3), int)}, {}, "not whole .*table of finite numbers"),
+        ({}, {"status": "BORED"}, "not whole"),
+        ({}, {"inertia": "removed"}, "not whole"),
+    ],
+)
+def test_clusterings_that_are_not_whole(
+    path: Path, arrays: dict[str, Any], metadata: dict[str, Any], words: str
+) -> None:
+    damaged(path, arrays, model=KMeans(2, random_state=0), **metadata)
+    with pytest.raises(ModelFileError, match=words):
         mixtura.load(path)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from mixtura import GaussianMixture
+from mixtura import GaussianMixture, KMeans, MiniBatchKMeans
 
 CONFIGURATIONS = [
     GaussianMixture(),
@@ -17,10 +17,15 @@ CONFIGURATIONS = [
     GaussianMixture(covariance_type="spherical"),
     GaussianMixture(engine="numpy", reg_covar=1e-6, tol=1e-3, n_jobs=1),
     GaussianMixture(engine="numba", max_iter=10, n_init=2),
+    KMeans(),
+    KMeans(3, algorithm="elkan", engine="numba", n_init=2),
+    KMeans(1, init="random", engine="numpy", n_jobs=1),
+    MiniBatchKMeans(),
+    MiniBatchKMeans(3, engine="numba", n_jobs=1, max_no_improvement=None),
 ]
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks(CONFIGURATIONS)
-def test_sklearn_convention_holds(estimator: GaussianMixture, check: Callable[..., Any]) -> None:
+def test_sklearn_convention_holds(estimator: Any, check: Callable[..., Any]) -> None:
     check(estimator)

@@ -162,14 +162,19 @@ def test_exceptions_name_tests() -> None:
 
 
 def test_page_lists_the_exceptions() -> None:
-    text = PAGE.read_text(encoding="utf-8")
+    text = page()
     rows = re.findall(r"^\| `(test_\S+)` \| (.+) \|$", text, re.MULTILINE)
     assert dict(rows) == CANNOT_PASS
 
 
 def test_page_counts_the_tests() -> None:
-    text = PAGE.read_text(encoding="utf-8")
+    text = page()
     whole = len(TESTS) - len({name.partition("[")[0] for name in CANNOT_PASS})
     assert f"Of its {len(TESTS)} tests" in text
     assert f"{whole} pass as they stand" in text
     assert f"{len(only_words())} pass but for the words" in text
+
+
+def page() -> str:
+    """Return what the page on compatibility says of GaussianMixture."""
+    return PAGE.read_text(encoding="utf-8").partition("\n## KMeans\n")[0]

@@ -13,6 +13,7 @@ from mixtura.estimators.validation import (
     bad_cell,
     check_count,
     check_magnitude,
+    check_squares,
     labels_as_responsibilities,
     start_mixture,
     validated_responsibilities,
@@ -168,3 +169,41 @@ def test_labels_may_be_truth_values() -> None:
 def test_unusable_responsibilities(resp: Any, words: str) -> None:
     with pytest.raises(InputError, match=words):
         validated_responsibilities(resp, 4, 2)
+
+
+@pytest.mark.parametrize(("dtype", "largest"), [(np.float64, 1e153), (np.float32, 3e18)])
+def test_squares_that_overflow_name_the_column(dtype: Any, largest: float) -> None:
+    table = np.ones((1000, 3), dtype=dtype)
+    table[7, 1] = -largest / 100
+    check_squares(table)
+    table[7, 1] = -largest * 10
+    with pytest.raises(InputError, match=r"^column 1 holds numbers so large"):
+        check_squares(table)
+    with pytest.raises(InputError, match=r"^init: column 1"):
+        check_squares(table, where="init: ")
+
+
+def test_many_large_numbers_overflow_sooner_than_one() -> None:
+    table = np.full((100_000, 1), 1e152)
+    check_squares(table[:10])
+    with pytest.raises(InputError, match="column 0"):
+        check_squares(table)
+    # In single precision only the sum over a row is one.
+    check_squares(np.full((100_000, 1), 1e18, dtype=np.float32))
+
+
+def test_weights_count_among_the_squares() -> None:
+    table = np.full((4, 1), 1e100)
+    check_squares(table, np.full(4, 1e100))
+    with pytest.raises(InputError, match="column 0"):
+        check_squares(table, np.full(4, 1e110))
+
+
+def test_a_hint_for_missing_cells_alone() -> None:
+    for cell, words in ((np.nan, "out. Like so.$"), (np.inf, "out.$")):
+        with pytest.raises(InputError, match=words):
+            validated_rows(GaussianMixture(), [[cell], [1.0]], fitting=True, missing=" Like so.")
+
+
+def test_the_least_number_of_rows() -> None:
+    assert len(validated_rows(GaussianMixture(), X[:1], fitting=True, min_rows=1)) == 1

@@ -106,6 +106,26 @@ def test_fits_with_the_default_floor(name: str, d: int, seed: int) -> None:
     assert_equal_fits(fits[1].mixture_, moved(fits[0].mixture_, matrix, shift), 1e-6)
 
 
+@given(name=st.sampled_from(["full", "tied"]), d=n_features, seed=seeds)
+@settings(max_examples=25)
+def test_default_fits_find_the_same_groups_after_any_linear_change(
+    name: str, d: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.arange(40 * K) % K)
+    means = 12.0 * (np.eye(K, d) if d > 1 else np.arange(K)[:, None])
+    X = means[labels] + rng.normal(size=(40 * K, d))
+    matrix, shift = change(rng, "full", d)
+    moved_rows = X @ matrix.T + shift
+    fits = [
+        GaussianMixture(K, covariance_type=name, random_state=0).fit(rows)
+        for rows in (X, moved_rows)
+    ]
+    assert len(set(zip(fits[0].predict(X), fits[1].predict(moved_rows), strict=True))) == K
+    volume = np.linalg.slogdet(matrix)[1]
+    np.testing.assert_allclose(fits[1].score(moved_rows), fits[0].score(X) - volume, atol=1e-4)
+
+
 def rounded(X: np.ndarray) -> np.ndarray:
     """Return rows whose numbers keep all their digits at an offset of 1e8."""
     return np.round(X * 2.0**20) / 2.0**20

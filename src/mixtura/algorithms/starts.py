@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,24 +10,25 @@ import numpy as np
 from mixtura._errors import InputError, SingularCovarianceError
 from mixtura.algorithms.em import EM, covariance_of
 from mixtura.algorithms.kmeans import Clustering, cluster
-from mixtura.algorithms.seeding import distances, plus_plus, squared_lengths
+from mixtura.algorithms.restarts import collapsed_components
+from mixtura.algorithms.seeding import plus_plus
 from mixtura.algorithms.source import OneBlock
 from mixtura.kernels import array_api
 from mixtura.kernels.kmeans import passes_for, shift_of
-from mixtura.model import Family, Mixture, Statistics
+from mixtura.model import CovarianceFloor, Family, Mixture, Statistics
 from mixtura.model.families.base import FloatArray
 
 METHODS = ("kmeans", "k-means++", "random", "random_from_data")
 #: Rows that a start looks at, at least, and per number in the means.
 SAMPLE_ROWS = 10_000
 ROWS_PER_MEAN = 20
-#: Seedings that k-means chooses from, and the relative gain at which it is good enough to start EM.
+#: Seedings that k-means chooses from, and the iterations after which they are compared.
 KMEANS_TRIALS = 6
-KMEANS_TOL = 1e-4
-#: Iterations after which runs of k-means from different seeds are compared.
 TRIAL_ITER = 3
+#: Updates of EM after which starts are compared.
 SHORT_RUN = 8
-#: Starts whose log-likelihoods differ by less, per unit of weight, count as one.
+#: Starts count as one whose log-likelihoods differ by less per unit of weight, or whose inertias
+#: do relatively.
 SAME_START = 1e-4
 
 
@@ -37,17 +38,21 @@ def start_by(method: str, em: EM, k: int, rng: np.random.Generator) -> Mixture:
         raise InputError(f"init_params={method!r} is not one of {', '.join(METHODS)}.")
     d = em.source.n_features
     sample, weights = em.source.sample_rows(max(SAMPLE_ROWS, ROWS_PER_MEAN * k * d), rng)
-    rows = np.asarray(sample, dtype=np.float64)
+    rows = np.ascontiguousarray(sample, dtype=np.float64)
     if weights is None:
         weights = np.ones(len(rows))
-    units = standardised(rows, em)
-    if method == "kmeans" and em.kernels.compiled:  # a pass costs less than one of k-means
-        tried = trials(units, weights, k, rng)
-        starts = (from_responsibilities(em, rows, one_hot(c.labels, k), weights) for c in tried)
-        return best_of([short_run(em, sample, weights, start) for start in starts], weights.sum())
-    return from_responsibilities(
-        em, rows, RESPONSIBILITIES[method](units, weights, k, rng), weights
-    )
+    engine = "numba" if em.kernels.compiled else "numpy"
+    views = [OneBlock(view, weights) for view in views_of(rows, weights, em, k)]
+    if method != "kmeans":
+        resp = RESPONSIBILITIES[method](views[-1], k, rng, engine)
+        return from_responsibilities(em, rows, resp, weights)
+    tried = trials(views, k, rng, engine)
+    if not em.kernels.compiled:  # an update costs as much as k-means: one short run for each view
+        tried = [tightest(tried[i :: len(views)]) for i in range(len(views))]
+    starts = [from_responsibilities(em, rows, one_hot(c.labels, k), weights) for c in tried]
+    if len(starts) == 1:
+        return starts[0]
+    return best_of(em, [short_run(em, sample, weights, start) for start in starts], weights.sum())
 
 
 def short_run(em: EM, rows: Any, weights: FloatArray, start: Mixture) -> tuple[Mixture, float]:
@@ -65,10 +70,23 @@ def short_run(em: EM, rows: Any, weights: FloatArray, start: Mixture) -> tuple[M
     return mixture, loglik
 
 
-def best_of(runs: list[tuple[Mixture, float]], weight: float) -> Mixture:
-    """Return the mixture of highest log-likelihood; the first of those that rounding may order."""
-    top = max(loglik for _, loglik in runs)
-    return next(mixture for mixture, loglik in runs if loglik >= top - SAME_START * weight)
+def best_of(em: EM, runs: list[tuple[Mixture, float]], weight: float) -> Mixture:
+    """Return the mixture of highest log-likelihood; the first of those that rounding may order.
+
+    One with a component flat on a point or a plane wins only if there is no other.
+    """
+    sound = [run for run in runs if not collapsed_components(em, run[0]).any()] or runs
+    top = max(loglik for _, loglik in sound)
+    return next(mixture for mixture, loglik in sound if loglik >= top - SAME_START * weight)
+
+
+def views_of(rows: FloatArray, weights: FloatArray, em: EM, k: int) -> list[FloatArray]:
+    """Return the rows in the coordinates in which groups are looked for: one or two tables."""
+    views = [standardised(rows, em)]
+    if em.family.correlated and k > 1 and rows.shape[1] > 1:
+        telling = discriminating(rows, weights, em, k)
+        views += [telling] if telling.shape[1] else []
+    return views
 
 
 def standardised(rows: FloatArray, em: EM) -> FloatArray:
@@ -84,59 +102,73 @@ def standardised(rows: FloatArray, em: EM) -> FloatArray:
     return (rows - em.total.centre[0]) / scale
 
 
-def _by_kmeans(
-    rows: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator
-) -> FloatArray:
-    best = min(trials(rows, weights, k, rng), key=lambda tried: tried.inertia)
-    tol = KMEANS_TOL * float(rows.var(axis=0).mean())
-    return one_hot(clustered(rows, weights, best.centres, tol=tol).labels, k)
+def discriminating(rows: FloatArray, weights: FloatArray, em: EM, k: int) -> FloatArray:
+    """Return coordinates (n, m) that no linear change of the rows' columns alters but by rotation.
+
+    The rows are whitened, and kept along the ``k - 1`` directions in which they are the least
+    Gaussian: as many as the means of k groups span (docs/guide, equation 20).
+    """
+    assert em.total is not None
+    total = weights.sum()
+    centred = rows - em.total.centre[0]
+    centred -= np.average(centred, axis=0, weights=weights)
+    covariance = (centred * weights[:, None]).T @ centred / total
+    floor = CovarianceFloor.relative_to(covariance, em.total.centre[0])
+    white = centred @ floor.whitener  # without the directions in which rows do not vary
+    white /= np.sqrt(np.average(white**2, axis=0, weights=weights))
+    m = white.shape[1]
+    if m < k:
+        return white
+    lengths = np.einsum("ij,ij->i", white, white)
+    scatter = (white * (weights * lengths)[:, None]).T @ white / total
+    values, directions = np.linalg.eigh(scatter / (m + 2))  # all 1 where rows are Gaussian
+    telling = np.argsort(-np.abs(np.log(values)), kind="stable")[: k - 1]
+    return white @ directions[:, telling]
 
 
 def trials(
-    rows: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator
-) -> Iterator[Clustering]:
-    """Yield clusterings, each from seeds of its own after a few iterations."""
-    for _ in range(KMEANS_TRIALS):
-        seeds = plus_plus(rows, weights, k, rng)
-        yield clustered(rows, weights, rows[seeds], max_iter=TRIAL_ITER)
+    views: list[OneBlock], k: int, rng: np.random.Generator, engine: str
+) -> list[Clustering]:
+    """Return clusterings of each view in turn, from seeds of their own after a few iterations."""
+    found = []
+    for number in range(KMEANS_TRIALS):
+        view = views[number % len(views)]
+        seeds = plus_plus(view, k, rng, engine=engine)
+        found.append(clustered(view, view.rows[seeds], engine, max_iter=TRIAL_ITER))
+    return found
 
 
-def clustered(
-    rows: FloatArray, weights: FloatArray, centres: FloatArray, **options: Any
-) -> Clustering:
+def tightest(tried: list[Clustering]) -> Clustering:
+    """Return the clustering of lowest inertia; the first of those that rounding may order."""
+    least = min(clustering.inertia for clustering in tried)
+    return next(c for c in tried if c.inertia <= (1.0 + SAME_START) * least)
+
+
+def clustered(view: OneBlock, centres: FloatArray, engine: str, **options: Any) -> Clustering:
     """Return what k-means makes of a sample from given centres."""
-    passes = passes_for(rows, len(centres), shift_of(centres))
-    return cluster(OneBlock(rows, weights), centres, passes, **options)
+    passes = passes_for(view.rows, len(centres), shift_of(centres), engine=engine)
+    return cluster(view, centres, passes, **options)
 
 
-def _by_plus_plus(
-    rows: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator
-) -> FloatArray:
-    return _nearest(rows, weights, plus_plus(rows, weights, k, rng))
+def _by_plus_plus(view: OneBlock, k: int, rng: np.random.Generator, engine: str) -> FloatArray:
+    return _nearest(view, plus_plus(view, k, rng, engine=engine), engine)
 
 
-def _by_random_rows(
-    rows: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator
-) -> FloatArray:
-    candidates = np.flatnonzero(weights > 0)
-    picked = rng.choice(candidates, k, replace=k > len(candidates))
-    return _nearest(rows, weights, picked)
+def _by_random_rows(view: OneBlock, k: int, rng: np.random.Generator, engine: str) -> FloatArray:
+    assert view.weights is not None
+    candidates = np.flatnonzero(view.weights > 0)
+    return _nearest(view, rng.choice(candidates, k, replace=k > len(candidates)), engine)
 
 
-def _nearest(rows: FloatArray, weights: FloatArray, seeds: Any) -> FloatArray:
-    return one_hot(distances(rows, rows[seeds], squared_lengths(rows)).argmin(axis=1), len(seeds))
+def _nearest(view: OneBlock, seeds: Any, engine: str) -> FloatArray:
+    return one_hot(clustered(view, view.rows[seeds], engine, max_iter=0).labels, len(seeds))
 
 
-def _at_random(
-    rows: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator
-) -> FloatArray:
-    return rng.dirichlet(np.ones(k), size=len(rows))
+def _at_random(view: OneBlock, k: int, rng: np.random.Generator, engine: str) -> FloatArray:
+    return rng.dirichlet(np.ones(k), size=view.n_rows)
 
 
-RESPONSIBILITIES: dict[
-    str, Callable[[FloatArray, FloatArray, int, np.random.Generator], FloatArray]
-] = {
-    "kmeans": _by_kmeans,
+RESPONSIBILITIES: dict[str, Callable[[OneBlock, int, np.random.Generator, str], FloatArray]] = {
     "k-means++": _by_plus_plus,
     "random": _at_random,
     "random_from_data": _by_random_rows,

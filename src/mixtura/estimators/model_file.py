@@ -2,43 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixtura._errors import InputError, ModelFileError
 from mixtura.algorithms.stopping import Status
 from mixtura.estimators.fitting import publish
-from mixtura.io.model_file import read_model, write_model
+from mixtura.io.model_file import check_arrays, read_model, write_model
 from mixtura.model import Mixture
 
-KIND = "GaussianMixture"
 ARRAYS = ("weights", "means", "covariances")
 SCALARS = (str, int, float, bool, type(None))
 
 
 def save(estimator: Any, path: str | Path) -> None:
     """Write a fitted estimator; settings that are not plain values are left out."""
-    mixture = estimator.mixture_
+    kind = next(base.__name__ for base in type(estimator).__mro__ if base.__name__ in KINDS)
     params = estimator.get_params(deep=False)
     names = getattr(estimator, "feature_names_in_", None)
+    arrays, facts = KINDS[kind].describe(estimator)
     metadata = {
-        "kind": KIND,
-        "covariance_type": mixture.covariance_type,
+        "kind": kind,
         "settings": {key: plain(v) for key, v in params.items() if is_plain(v)},
-        "dtype": str(estimator.means_.dtype),
         "feature_names": None if names is None else [str(name) for name in names],
-        "converged": bool(estimator.converged_),
-        "status": estimator.status_.name,
-        "n_iter": int(estimator.n_iter_),
-        "lower_bound": float(estimator.lower_bound_),
-        "lower_bounds": [float(value) for value in estimator.lower_bounds_],
-        "restarts": [float(value) for value in estimator.restarts_],
-        "n_best_restarts": int(estimator.n_best_restarts_),
-        "collapsed": [bool(value) for value in estimator.collapsed_],
+        **facts,
     }
-    write_model(path, {name: getattr(mixture, name) for name in ARRAYS}, metadata)
+    write_model(path, dict(zip(KINDS[kind].arrays, arrays, strict=True)), metadata)
 
 
 def load(path: str | Path) -> Any:
@@ -51,8 +44,8 @@ def load(path: str | Path) -> Any:
 
     Returns
     -------
-    GaussianMixture
-        The fitted estimator.
+    GaussianMixture or KMeans
+        The fitted estimator; a KMeans without ``labels_``.
 
     Raises
     ------
@@ -72,29 +65,51 @@ def load(path: str | Path) -> Any:
     >>> mixtura.load(path).means_
     array([[0.]])
     """
-    from mixtura.estimators.gaussian_mixture import GaussianMixture
-
-    arrays, metadata = read_model(path, required=ARRAYS)
+    arrays, metadata = read_model(path)
     try:
-        if metadata["kind"] != KIND:
+        name = metadata["kind"]
+        if name not in KINDS:
             raise ModelFileError(
-                f"{path}: holds a {metadata['kind']}, which this version of mixtura does not know."
+                f"{path}: holds a {name}, which this version of mixtura does not know."
             )
-        weights, means, covariances = (arrays[name].copy() for name in ARRAYS)
-        mixture = Mixture(weights, means, covariances, metadata["covariance_type"])
-        model = GaussianMixture(**metadata["settings"])
-        restore(model, mixture, metadata)
+        kind = KINDS[name]
+        check_arrays(path, arrays, kind.arrays)
+        model = kind.restore([arrays[each].copy() for each in kind.arrays], metadata)
     except (KeyError, TypeError, InputError) as error:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(
             f"{path}: the model in this file is not whole ({error}); fit the model again."
         ) from None
+    if metadata["feature_names"] is not None:
+        model.feature_names_in_ = np.array(metadata["feature_names"], dtype=object)
     return model
 
 
-def restore(model: Any, mixture: Mixture, metadata: dict[str, Any]) -> None:
-    """Give an estimator the solution of a file."""
+def describe_mixture(estimator: Any) -> tuple[list[NDArray[Any]], dict[str, Any]]:
+    """Return the arrays of a GaussianMixture and what else is known of its fit."""
+    mixture = estimator.mixture_
+    return [getattr(mixture, name) for name in ARRAYS], {
+        "covariance_type": mixture.covariance_type,
+        "dtype": str(estimator.means_.dtype),
+        "converged": bool(estimator.converged_),
+        "status": estimator.status_.name,
+        "n_iter": int(estimator.n_iter_),
+        "lower_bound": float(estimator.lower_bound_),
+        "lower_bounds": [float(value) for value in estimator.lower_bounds_],
+        "restarts": [float(value) for value in estimator.restarts_],
+        "n_best_restarts": int(estimator.n_best_restarts_),
+        "collapsed": [bool(value) for value in estimator.collapsed_],
+    }
+
+
+def restore_mixture(arrays: list[NDArray[Any]], metadata: dict[str, Any]) -> Any:
+    """Return the GaussianMixture of a file."""
+    from mixtura.estimators.gaussian_mixture import GaussianMixture
+
+    weights, means, covariances = arrays
+    mixture = Mixture(weights, means, covariances, metadata["covariance_type"])
+    model = GaussianMixture(**metadata["settings"])
     publish(
         model,
         mixture,
@@ -108,8 +123,46 @@ def restore(model: Any, mixture: Mixture, metadata: dict[str, Any]) -> None:
         n_best_restarts_=metadata["n_best_restarts"],
         collapsed_=np.array(metadata["collapsed"], dtype=np.bool_),
     )
-    if metadata["feature_names"] is not None:
-        model.feature_names_in_ = np.array(metadata["feature_names"], dtype=object)
+    return model
+
+
+def describe_centres(estimator: Any) -> tuple[list[NDArray[Any]], dict[str, Any]]:
+    """Return the centres of a KMeans and what else is known of its fit."""
+    return [estimator.cluster_centers_], {
+        "status": estimator.status_.name,
+        "n_iter": int(estimator.n_iter_),
+        "inertia": float(estimator.inertia_),
+    }
+
+
+def restore_centres(arrays: list[NDArray[Any]], metadata: dict[str, Any]) -> Any:
+    """Return the KMeans of a file."""
+    from mixtura.estimators.k_means import KMeans
+
+    (centres,) = arrays
+    if centres.ndim != 2 or centres.dtype.kind != "f" or not np.isfinite(centres).all():
+        raise InputError("cluster_centers must be a table of finite numbers")
+    model = KMeans(**metadata["settings"])
+    model.cluster_centers_ = centres
+    model.n_features_in_ = centres.shape[1]
+    model.status_ = Status[metadata["status"]]
+    model.n_iter_ = metadata["n_iter"]
+    model.inertia_ = metadata["inertia"]
+    return model
+
+
+class Kind(NamedTuple):
+    """How one kind of model is written down and read back."""
+
+    arrays: tuple[str, ...]
+    describe: Callable[[Any], tuple[list[NDArray[Any]], dict[str, Any]]]
+    restore: Callable[[list[NDArray[Any]], dict[str, Any]], Any]
+
+
+KINDS = {
+    "GaussianMixture": Kind(ARRAYS, describe_mixture, restore_mixture),
+    "KMeans": Kind(("cluster_centers",), describe_centres, restore_centres),
+}
 
 
 def is_plain(value: Any) -> bool:

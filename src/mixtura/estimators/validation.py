@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,14 +19,19 @@ from mixtura.sources.threads import for_each, n_threads
 CHECKED_CELLS = 500_000
 
 
-def validated_rows(estimator: Any, X: Any, *, fitting: bool) -> Any:
-    """Return ``X`` as float64 or float32 rows (n, d), without a copy where possible."""
-    with naming_cells(X):
+def validated_rows(
+    estimator: Any, X: Any, *, fitting: bool, min_rows: int = 2, missing: str = ""
+) -> Any:
+    """Return ``X`` as float64 or float32 rows (n, d), without a copy where possible.
+
+    ``missing`` is what to add to the complaint about a cell that is NaN.
+    """
+    with naming_cells(X, missing):
         rows = validate_data(
             estimator,
             X,
             dtype=[np.float64, np.float32],
-            ensure_min_samples=2 if fitting else 1,
+            ensure_min_samples=min_rows if fitting else 1,
             ensure_all_finite=False,  # scikit-learn's own look at every cell has one thread
             reset=fitting,
         )
@@ -36,21 +41,34 @@ def validated_rows(estimator: Any, X: Any, *, fitting: bool) -> Any:
 
 def check_finite(rows: Any) -> None:
     """Raise unless all cells are finite; sums tell, but for numbers near the largest."""
-    step = max(1, CHECKED_CELLS // max(1, rows.shape[1]))
-    starts = range(0, len(rows), step)
 
-    def check(number: int) -> None:
-        block = rows[starts[number] : starts[number] + step]
+    def check(block: Any) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
             if not np.isfinite(block.sum()) and not np.isfinite(block).all():
                 raise ValueError("X holds a cell that is not finite.")
 
-    for_each(check, len(starts), n_threads(None))
+    blockwise(rows, check)
+
+
+def blockwise(rows: Any, function: Callable[[Any], Any]) -> list[Any]:
+    """Return ``function(block)`` of blocks of rows, whatever the number of threads."""
+    step = max(1, CHECKED_CELLS // max(1, rows.shape[1]))
+    starts = range(0, len(rows), step)
+    results: list[Any] = [None] * len(starts)
+
+    def one(number: int) -> None:
+        results[number] = function(rows[starts[number] : starts[number] + step])
+
+    for_each(one, len(starts), n_threads(None))
+    return results
 
 
 @contextmanager
-def naming_cells(X: Any) -> Iterator[None]:
-    """Turn a complaint about the values of a table into one that names row and column."""
+def naming_cells(X: Any, missing: str = "") -> Iterator[None]:
+    """Turn a complaint about the values of a table into one that names row and column.
+
+    ``missing`` is added where the cell is NaN.
+    """
     try:
         yield
     except (ValueError, OverflowError):
@@ -63,7 +81,7 @@ def naming_cells(X: Any) -> Iterator[None]:
         kind = "NaN" if value != value else repr(value)
         raise InputError(
             f"X holds {kind} in row {row}, column {label}; every cell must be a finite number. "
-            "Fill or drop the cell, or leave the column out."
+            f"Fill or drop the cell, or leave the column out.{missing if kind == 'NaN' else ''}"
         ) from None
 
 
@@ -113,16 +131,21 @@ def validated_weights(sample_weight: Any, X: Any) -> FloatArray | None:
     weights: FloatArray = _check_sample_weight(
         sample_weight, X, dtype=np.float64, ensure_non_negative=True
     )
+    with np.errstate(over="ignore"):
+        if np.isinf(weights.sum()):
+            raise InputError("sample_weight sums to infinity; divide it by a power of ten.")
     return np.ascontiguousarray(weights)
 
 
-def check_count(n_rows: int, weights: FloatArray | None, n_components: int) -> None:
+def check_count(
+    n_rows: int, weights: FloatArray | None, n_components: int, name: str = "n_components"
+) -> None:
     """Raise unless there are as many rows of positive weight as components."""
     n = n_rows if weights is None else int(np.count_nonzero(weights))
     if n < n_components:
         kind = "rows" if weights is None else "rows of positive sample_weight"
         raise InputError(
-            f"n_components={n_components} is more than the {n} {kind}; use fewer components."
+            f"{name}={n_components} is more than the {n} {kind}; use fewer {name[2:]}."
         )
 
 
@@ -130,10 +153,34 @@ def check_magnitude(total: Statistics, rows: Any) -> None:
     """Raise naming the column of largest numbers where their squares do not fit into a double."""
     if np.isfinite(total.second).all() and np.isfinite(total.centre).all():
         return
-    column = int(np.argmax(np.abs(rows).max(axis=0)))
-    raise InputError(
-        f"column {column} holds numbers so large that their squares overflow; divide it by a "
-        "power of ten."
+    raise too_large(int(np.argmax(np.abs(rows).max(axis=0))))
+
+
+def check_squares(rows: Any, weights: FloatArray | None = None, where: str = "") -> None:
+    """Raise naming the column of largest numbers where sums of squares do not fit into the dtype.
+
+    Those of a row must fit into the rows' own, the weighted ones of all rows into a double.
+    """
+    own, double = (float(np.finfo(dtype).max) / 8.0 for dtype in (rows.dtype, np.float64))
+    heaviest = 1.0 if weights is None else max(1.0, float(weights.max()))
+
+    def squares(block: Any) -> float:
+        with np.errstate(over="ignore"):
+            return float(np.einsum("ij,ij->", block, block))
+
+    if sum(blockwise(rows, squares)) < min(own, double / heaviest):
+        return
+    most = np.abs(rows).max(axis=0).astype(np.float64)
+    limit = np.sqrt(min(own / rows.shape[1], double / heaviest / rows.size))
+    if most.max() > limit:
+        raise too_large(int(np.argmax(most)), where)
+
+
+def too_large(column: int, where: str = "") -> InputError:
+    """Return the error for a column of numbers whose squares overflow."""
+    return InputError(
+        f"{where}column {column} holds numbers so large that their squares overflow; divide it "
+        "by a power of ten."
     )
 
 

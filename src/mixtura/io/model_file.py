@@ -64,17 +64,13 @@ def write_model(
         raise ModelFileError(f"{path}: the model cannot be written: {reason(error)}.") from None
 
 
-def read_model(
-    path: str | os.PathLike[str], required: Iterable[str] = ()
-) -> tuple[Arrays, Metadata]:
+def read_model(path: str | os.PathLike[str]) -> tuple[Arrays, Metadata]:
     """Read a model file; nothing in it is ever executed.
 
     Parameters
     ----------
     path : str or path-like
         The file.
-    required : iterable of str, default=()
-        Names of arrays that must be there.
 
     Returns
     -------
@@ -94,12 +90,16 @@ def read_model(
         arrays = safetensors.numpy.load(content)
     except (SafetensorError, KeyError, TypeError, ValueError, OverflowError, MemoryError):
         raise _damaged(path) from None
+    return arrays, metadata
+
+
+def check_arrays(path: str | os.PathLike[str], arrays: Arrays, required: Iterable[str]) -> None:
+    """Raise unless a model has the arrays of these names."""
     missing = [name for name in required if name not in arrays]
     if missing:
         raise ModelFileError(
             f"{path}: the model file lacks the array {', '.join(missing)}; fit the model again."
         )
-    return arrays, metadata
 
 
 def _content(path: str | os.PathLike[str]) -> bytes:

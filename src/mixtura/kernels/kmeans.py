@@ -21,7 +21,7 @@ Labels = NDArray[np.int32]
 
 ALGORITHMS = ("auto", "lloyd", "exponion", "yinyang")
 #: Cost of a pass from which machine code pays for loading it, over the passes of a fit.
-COMPILED_WORK = 4e6
+COMPILED_WORK = 3e5
 
 #: Bytes of scores that the NumPy passes hold at a time.
 SCORE_BYTES = 2**20
@@ -82,10 +82,10 @@ class Passes(Protocol):
 
 def shift_of(centres: NDArray[Any]) -> NDArray[Any]:
     """Return the point (d,) about which to compare rows with centres: mostly the origin."""
-    middle = np.median(centres, axis=0)
-    spread = np.median(np.linalg.norm(centres - middle, axis=1))
-    far = np.linalg.norm(middle) > FAR[centres.dtype] * spread
-    return middle.astype(centres.dtype) if far else np.zeros_like(centres[0])
+    middle = np.sort(centres, axis=0)[len(centres) // 2]  # an outlier among them does not matter
+    lengths = np.sort(np.einsum("ij,ij->i", *2 * [centres - middle]))
+    far = middle @ middle > FAR[centres.dtype] ** 2 * lengths[len(lengths) // 2]
+    return middle if far else np.zeros_like(middle)
 
 
 class NumPyPasses:
@@ -133,13 +133,14 @@ def chunks(n: int, k: int) -> list[slice]:
 
 def change(x: FloatArray, w: FloatArray, old: Any, new: Any, k: int) -> Tally:
     """Return what rows (m, d) of weights (m,) that leave ``old`` for ``new`` change."""
-    entered = np.zeros((k, len(x)))
-    entered[new, np.arange(len(x))] = 1.0
-    known = np.flatnonzero(old >= 0)
-    entered[old[known], known] -= 1.0
-    counting = w > 0
-    rows = entered[:, counting].sum(axis=1).astype(np.int64)
-    return Tally((entered * w) @ x, entered @ w, rows, int(counting.sum()))
+    known, counting = old >= 0, w > 0
+    labels = np.concatenate([new, old[known]])
+
+    def added(values: Any) -> Any:
+        return np.bincount(labels, np.concatenate([values, -values[known]]), minlength=k)
+
+    sums = np.stack([added(w * column) for column in x.T], axis=1)
+    return Tally(sums, added(w), added(1 * counting).astype(np.int64), int(counting.sum()))
 
 
 def squared_distances(rows: Any, centres: NDArray[Any], labels: Any) -> FloatArray:
@@ -166,4 +167,7 @@ def passes_for(
         return NumPyPasses(len(rows), shift)
     from mixtura.kernels.cpu import kmeans as cpu  # imports Numba
 
-    return cpu.Lloyd(len(rows), shift)
+    if algorithm == "auto":
+        return cpu.Auto(len(rows), shift, k)
+    kind = {"lloyd": cpu.Lloyd, "exponion": cpu.Exponion, "yinyang": cpu.Yinyang}[algorithm]
+    return kind(len(rows), shift)

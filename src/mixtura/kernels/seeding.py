@@ -30,8 +30,6 @@ class Nearest:
     a seed. ``seeds`` (most, d) has room for as many as are to come.
     """
 
-    lanes = 1
-
     def __init__(self, mass: FloatArray, seeds: NDArray[Any]) -> None:
         self.mass, self.seeds, self.n_seeds = mass, seeds, 0
         self.labels: Labels = np.full(len(mass), -1, dtype=np.int32)
@@ -93,12 +91,13 @@ class Nearest:
 
     def _masses(self, rows: Any, weights: FloatArray | None, chunk: slice) -> FloatArray:
         """Return the masses (m, b) that a chunk of rows would have with each candidate alone."""
-        x = np.asarray(rows[chunk], dtype=np.float64)
-        apart, new = np.empty(x.shape), np.empty((len(self.candidates), len(x)))
-        for candidate, out in zip(self.candidates, new, strict=True):
-            with np.errstate(over="ignore"):
-                np.subtract(x, candidate, out=apart)
-                np.einsum("ij,ij->i", apart, apart, out=out)
+        columns = np.ascontiguousarray(rows[chunk].T, dtype=np.float64)
+        apart = np.empty_like(columns)
+        new = np.empty((len(self.candidates), columns.shape[1]))
+        with np.errstate(over="ignore"):
+            for candidate, out in zip(self.candidates, new, strict=True):
+                np.subtract(columns, candidate[:, None], out=apart)
+                np.einsum("ij,ij->j", apart, apart, out=out)
         return new if weights is None else np.where(weights[chunk] > 0, weights[chunk] * new, 0.0)
 
     def _room(self, part: slice) -> tuple[int, int]:

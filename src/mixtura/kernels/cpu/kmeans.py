@@ -13,29 +13,51 @@ from numpy.typing import NDArray
 from mixtura.kernels.cpu import nearest
 from mixtura.kernels.cpu.compiled import compiled, input_type, output_type, row_type
 from mixtura.kernels.cpu.scores import lanes
-from mixtura.kernels.kmeans import Labels, Tally
+from mixtura.kernels.kmeans import Labels, Passes, Tally
 from mixtura.model.families.base import FloatArray
 
 _NONE = np.empty(0)
 #: Bounds that a row may have: a float each.
 MOST_GROUPS = 64
+#: Bounds in float32 keep their digits while centres have moved less than this, in their spread.
+FAR = 10.0
+#: Passes that compare everything before bounds are tried.
+FULL_PASSES = 2
+#: Columns up to which rings of centres spare more than bounds for groups of them.
+FEW_COLUMNS = 8
 
 
 class Lloyd:
     """Every row is compared with every centre."""
 
     name = "lloyd"
+    #: Measured cycles of looking at a row, and, over the columns, of comparing it with a lane run.
+    row_cycles, run_cycles = 25.0, 3.0
 
     def __init__(self, n_rows: int, shift: NDArray[Any]) -> None:
         self.labels: Labels = np.full(n_rows, -1, dtype=np.int32)
         self.shift = shift
         self._shift = shift if shift.any() else shift[:0]
+        self.passes = 0
+        self._spent: list[tuple[int, int]] = []
 
     def aim(self, centres: NDArray[Any]) -> None:
         """Take new centres (k, d)."""
+        self.begin_pass()
         self.centres = centres - self.shift
         self.packed, self.offsets, self.numbers = packed(self.centres, np.arange(len(centres)))
         self._pass = code(self.name, str(centres.dtype))
+
+    def begin_pass(self) -> None:
+        """Count the pass, and start to count what it takes."""
+        self.passes += 1
+        self._spent.clear()
+
+    def cost(self) -> float:
+        """Return the cycles of the last pass, by what it did."""
+        looked, compared = (sum(counts) for counts in zip(*self._spent, strict=True))
+        run = nearest.ROWS * (len(self.shift) + self.run_cycles)
+        return len(self.labels) * 2.0 + looked * self.row_cycles + compared * run
 
     def place(self, row: int, label: int) -> None:
         """Put one row into a cluster."""
@@ -48,7 +70,7 @@ class Lloyd:
     def assign(self, part: slice, rows: Any, weights: FloatArray | None) -> Tally:
         """Update the labels of the rows ``part``."""
         tally = Tally.zeros(*self.centres.shape)
-        moved = self._pass(
+        moved, looked, compared = self._pass(
             rows,
             self._shift,
             self.packed,
@@ -61,6 +83,7 @@ class Lloyd:
             tally.weight,
             tally.rows,
         )
+        self._spent.append((looked, compared))  # by several threads
         return Tally(tally.sums, tally.weight, tally.rows, moved)
 
     def state(self, part: slice) -> tuple[Any, ...]:
@@ -86,6 +109,7 @@ class Bounded(Lloyd):
 
     def aim(self, centres: NDArray[Any]) -> None:
         """Take new centres (k, d), and count how far they moved against the bounds."""
+        self.begin_pass()
         before, self.centres = self.centres, np.ascontiguousarray(centres - self.shift)
         if len(before) == 0:
             self.begin(self.centres)
@@ -105,6 +129,8 @@ class Bounded(Lloyd):
         self.home, self.lane = places // width, places % width
         self.gaps = np.empty((k, -(-k // width)))
         self.level = np.zeros(k)
+        spread = np.median(np.linalg.norm(centres - np.median(centres, axis=0), axis=1))
+        self.far = FAR * float(spread)
         # of the products' rounding, with room for that of lengths, offsets and square roots
         self.gamma = float((d + 8) * np.finfo(centres.dtype).eps / 2)
 
@@ -114,6 +140,10 @@ class Bounded(Lloyd):
         others = np.full(len(moved), moved[farthest])
         others[farthest] = np.delete(moved, farthest).max(initial=0.0)
         self.level += moved + others
+        if self.level.max() > self.far:
+            least = self.level.min()
+            self.level -= least
+            lower(self.slack, least)
 
     def place(self, row: int, label: int) -> None:
         """Put one row into a cluster, and look at it in the next pass."""
@@ -128,6 +158,7 @@ class Exponion(Bounded):
     """
 
     name = "exponion"
+    row_cycles, run_cycles = 130.0, 6.0
 
     def begin(self, centres: NDArray[Any]) -> None:
         """Put the centres into groups, for good."""
@@ -154,6 +185,7 @@ class Yinyang(Bounded):
     """
 
     name = "yinyang"
+    row_cycles, run_cycles = 350.0, 14.0
 
     def begin(self, centres: NDArray[Any]) -> None:
         """Put the centres into groups, for good."""
@@ -162,7 +194,8 @@ class Yinyang(Bounded):
         super().begin(centres)
         groups = self.gaps.shape[1]
         self.bounds = np.empty((len(self.labels), groups), dtype=np.float32)
-        self.falls = np.zeros(groups)
+        self.upper = np.empty(len(self.labels), dtype=np.float32)
+        self.rise, self.falls = np.zeros(len(centres)), np.zeros(groups)
 
     def move(self, moved: FloatArray) -> None:
         """Raise the levels of the bounds, and those of the groups."""
@@ -170,11 +203,73 @@ class Yinyang(Bounded):
         farthest = np.zeros_like(self.falls)
         np.maximum.at(farthest, self.home, moved)
         self.falls += farthest
+        self.rise += moved
+        for g in np.flatnonzero(self.falls > self.far):
+            lower(self.bounds[:, g], self.falls[g])
+            self.falls[g] = 0.0
+        if self.rise.max() > self.far:
+            self.upper += self.rise[self.labels] * (1.0 + 2.0**-20)
+            self.rise[:] = 0.0
 
     def state(self, part: slice) -> tuple[Any, ...]:
         """Return the tables of the centres and the bounds of the rows ``part``."""
-        tables = (self.home, self.lane, self.vectors, self.gaps, self.level, self.falls, self.gamma)
-        return (*tables, self.lengths[part], self.slack[part], self.bounds[part])
+        tables = (self.home, self.lane, self.vectors, self.gaps, self.level, self.gamma)
+        rows = (self.upper[part], self.bounds[part])
+        return (*tables, self.lengths[part], self.slack[part], self.rise, self.falls, *rows)
+
+
+class Auto:
+    """Passes of the algorithm that needs least arithmetic, as counted in the passes before.
+
+    Bounds spare most of the work once the centres have all but settled, or where groups are apart;
+    elsewhere keeping them costs more than they spare. So the first passes compare everything, then
+    bounds are tried; where they do not pay they are tried again after twice as many passes.
+    """
+
+    name = "auto"
+
+    def __init__(self, n_rows: int, shift: NDArray[Any], k: int) -> None:
+        self.shift = shift
+        self._full = self._now = Lloyd(n_rows, shift)
+        few = -(-k // lanes(shift.dtype)) <= nearest.FEW_GROUPS or len(shift) <= FEW_COLUMNS
+        self._bounded = Exponion if few else Yinyang
+        self._rest = self._left = FULL_PASSES
+
+    @property
+    def labels(self) -> Labels:
+        """Numbers of the nearest centres."""
+        return self._full.labels
+
+    def aim(self, centres: NDArray[Any]) -> None:
+        """Take new centres (k, d), and choose how to look for the nearest."""
+        if self._now is not self._full:
+            if self._now.passes > 1 and self._now.cost() > self._full.cost():
+                self._now = self._full
+                self._rest *= 2
+                self._left = self._rest
+        elif self._left == 0 and len(centres) > 1:
+            self._now = self._bounded(len(self.labels), self.shift)
+            self._now.labels = self._full.labels
+        self._left -= 1
+        self._now.aim(centres)
+
+    def place(self, row: int, label: int) -> None:
+        """Put one row into a cluster."""
+        self._now.place(row, label)
+
+    def about(self, shift: NDArray[Any]) -> Passes:
+        """Return passes over the same rows taken about ``shift``."""
+        return self if (shift == self.shift).all() else self._full.about(shift)
+
+    def assign(self, part: slice, rows: Any, weights: FloatArray | None) -> Tally:
+        """Update the labels of the rows ``part``."""
+        return self._now.assign(part, rows, weights)
+
+
+def lower(bounds: NDArray[np.float32], by: float) -> None:
+    """Lower bounds by a number, or a little more."""
+    values = bounds.astype(np.float64) - by
+    bounds[:] = values - 2.0**-22 * np.abs(values)
 
 
 def moves(before: NDArray[Any], after: NDArray[Any]) -> FloatArray:
@@ -231,7 +326,7 @@ def code(name: str, dtype: str) -> Callable[..., Any]:
     tables: dict[str, list[Any]] = {
         "lloyd": [],
         "exponion": [input_type(2, whole), input_type(2), input_type(1), types.float64],
-        "yinyang": [count, input_type(2), *2 * [input_type(1)], types.float64],
+        "yinyang": [count, input_type(2), input_type(1), types.float64],
     }
     if name == "spacing":
         given = [places[0], count, types.float64, output_type(2)]
@@ -243,7 +338,7 @@ def code(name: str, dtype: str) -> Callable[..., Any]:
         if name != "lloyd":
             signature += [*places, *tables[name], *bounds]
         if name == "yinyang":
-            signature += [output_type(2, types.float32)]
+            signature += [input_type(1), input_type(1), bounds[1], output_type(2, types.float32)]
         signature += [output_type(1, whole), input_type(1)]
         signature += [output_type(2), output_type(1), output_type(1, count)]
     return compiled(getattr(nearest, name), tuple(signature), f"{name} kernel for {dtype} rows")

@@ -120,7 +120,8 @@ def lloyd(X, shift, packed, offsets, numbers, labels, weights, sums, mass, held)
 
     ``packed`` (groups, d, lanes), ``offsets`` and ``numbers`` (groups, lanes) are the centres
     about ``shift``, minus half their squared lengths, and their numbers. ``sums`` (k, d), ``mass``
-    and ``held`` (k,) get what the rows that move change.
+    and ``held`` (k,) get what the rows that move change. Return how many rows of positive weight
+    moved, how many rows were looked at, and how many runs of lanes were compared with a batch.
     """
     n, d = X.shape
     lanes = packed.shape[2]
@@ -138,10 +139,10 @@ def lloyd(X, shift, packed, offsets, numbers, labels, weights, sums, mass, held)
                 place = np.uint64(r * lanes)
                 found[first + r] = int(nearest_lane(best, which, place, place)[1])
         moved += tally(X, at, size, start, picked, found, labels, weights, sums, mass, held)
-    return moved
+    return moved, n, -(-n // ROWS) * packed.shape[0]
 
 
-@njit(fastmath=FLAGS, error_model="numpy")
+@njit(fastmath=FLAGS, error_model="numpy", forceinline=True)
 def above(score, length, gamma):
     """Return an upper bound on the distance that a score and a squared length stand for."""
     square = length - 2.0 * score
@@ -149,7 +150,7 @@ def above(score, length, gamma):
     return np.sqrt(square + gamma * (12.0 * length + 20.0 * square))
 
 
-@njit(fastmath=FLAGS, error_model="numpy")
+@njit(fastmath=FLAGS, error_model="numpy", forceinline=True)
 def below(score, length, gamma):
     """Return a lower bound on the distance that a score and a squared length stand for."""
     square = length - 2.0 * score
@@ -157,7 +158,7 @@ def below(score, length, gamma):
     return np.sqrt(square if square > 0.0 else 0.0)
 
 
-@njit(fastmath=FLAGS, error_model="numpy")
+@njit(fastmath=FLAGS, error_model="numpy", forceinline=True)
 def margin(length, own, other, gamma):
     """Return by how much ``other`` distances must exceed ``own`` for scores to say so too."""
     error = gamma * (12.0 * length + 20.0 * other * other)
@@ -189,7 +190,7 @@ def slacks(top, other, length, beyond, n, gamma, slack):
         slack[r] = far - own - margin(length[r], own, far, gamma)
 
 
-@njit(fastmath=FLAGS, error_model="numpy")
+@njit(fastmath=FLAGS, error_model="numpy", forceinline=True)
 def rounded_down(value):
     """Return a number as float32, none above it."""
     return np.float32(value - 1.2e-7 * abs(value))
@@ -235,7 +236,7 @@ def order_by(keys, n, counts, order):
         counts[keys[r] + 1] += 1
 
 
-@njit(fastmath=FLAGS, error_model="numpy")
+@njit(fastmath=FLAGS, error_model="numpy", forceinline=True)
 def squared_length(like, address, d):
     """Return the squared length of the row at an address."""
     x = carray(pointer(address, like), (d,))
@@ -251,7 +252,7 @@ def ring(at, a, packed, offsets, numbers, home, lane, order, gaps, lengths, gamm
 
     Groups come in the ``order`` of their ``gaps`` from centre a, and end where one is too far to
     hold the nearest or second nearest centre of any row. Return the distance that every centre of
-    the other groups has at least.
+    the other groups has at least, and the number of groups that were compared.
     """
     best, which, second, top, other, number = work
     lanes, groups, zero = packed.shape[2], packed.shape[0], np.uint64(0)
@@ -272,7 +273,7 @@ def ring(at, a, packed, offsets, numbers, home, lane, order, gaps, lengths, gamm
     while q < groups and gaps[a, q] <= from_a + reach:
         scan_1(at, zero, packed, offsets, numbers, np.uint64(order[a, q]), best, which, second)
         q += 1
-    return gaps[a, q] - from_a if q < groups else np.inf
+    return gaps[a, q] - from_a if q < groups else np.inf, q
 
 
 def exponion(
@@ -303,6 +304,7 @@ def exponion(
     """
     n, d = X.shape
     groups, lanes, moved, start = packed.shape[0], packed.shape[2], 0, 0
+    looked, compared = 0, 0
     room, zero = tile_rows(d), np.uint64(0)
     copied = copy_for(X, shift)
     at, found = np.empty(room, np.uint64), np.empty(room, np.int32)
@@ -322,6 +324,7 @@ def exponion(
         size, start = pick(start, n, room, labels, slack, level, picked)
         if size == 0:
             break
+        looked += size
         locate(X, 0, picked, size, shift, copied, at)
         for r in range(size):
             if slack[picked[r]] == -np.inf:
@@ -342,10 +345,12 @@ def exponion(
             bound = np.inf
             if key < 0:
                 compare(batch, zero, packed, offsets, numbers, best, which, second)
+                compared += groups
             else:
-                bound = ring(
+                bound, near_groups = ring(
                     batch, key, packed, offsets, numbers, home, lane, order, gaps, near, gamma, work
                 )
+                compared += near_groups
             finish(best, which, second, top, number, other)
             for r in range(m):
                 q = turn[first + r]
@@ -357,10 +362,10 @@ def exponion(
         for r in range(size):
             slack[picked[r]] = rounded_down(gained[r] + level[found[r]])
         moved += tally(X, at, size, 0, picked, found, labels, weights, sums, mass, held)
-    return moved
+    return moved, looked, compared
 
 
-@njit(fastmath=FLAGS, error_model="numpy")
+@njit(fastmath=FLAGS, error_model="numpy", forceinline=True)
 def score_group(at, packed, offsets, g, vectors, out, tops):
     """Write the scores of a batch and group ``g`` of ``vectors`` x lanes centres, and their tops."""
     size = np.uint64(ROWS * packed.shape[2])
@@ -370,25 +375,74 @@ def score_group(at, packed, offsets, g, vectors, out, tops):
         scores_1(at, np.uint64(0), packed, offsets, u, out, place, tops)
 
 
-@njit(fastmath=FLAGS, error_model="numpy")
+@njit(fastmath=FLAGS, error_model="numpy", forceinline=True)
 def winner(out, r, numbers, g, vectors, top):
     """Return the lowest number in a group whose score for row ``r`` is ``top``, and the next score.
 
     """
-    lanes, number, other = numbers.shape[1], np.inf, -np.inf
-    flat = numbers.reshape(-1)
+    lanes, number, other = out.shape[0] // (ROWS * vectors), np.inf, -np.inf
     for v in range(vectors):
         place = np.uint64((v * ROWS + r) * lanes)
         begin = np.uint64((g * vectors + v) * lanes)
-        score, label = nearest_lane(out, flat, place, begin)
+        score, label = nearest_lane(out, numbers, place, begin)
         if score == top and label < number:
             number = np.float64(label)
     for v in range(vectors):
         place = np.uint64((v * ROWS + r) * lanes)
         begin = np.uint64((g * vectors + v) * lanes)
-        score = other_lanes(out, flat, place, begin, out.dtype.type(number), None)
+        score = other_lanes(out, numbers, place, begin, out.dtype.type(number), None)
         other = max(other, np.float64(score))
     return int(number), other
+
+
+@njit(fastmath=FLAGS, error_model="numpy", forceinline=True)
+def needed(bounds, row, falls, gaps, label, own, reach, q, listed, counts, key):
+    """List row ``q`` with each group but ``key`` that may hold a centre within ``reach``.
+
+    ``bounds[row]`` and ``falls`` bound its distances, and so do the ``gaps`` of its centre, which
+    is ``own`` away; where these say more, ``bounds`` keeps it.
+    """
+    for g in range(falls.shape[0]):
+        bound, gap = bounds[row, g] - falls[g], gaps[label, g] - own
+        bounds[row, g] = rounded_down(gap + falls[g]) if gap > bound else bounds[row, g]
+    for g in range(falls.shape[0]):
+        listed[g, counts[g]] = q
+        counts[g] += (bounds[row, g] - falls[g] <= reach) & (g != key)
+
+
+@njit(fastmath=FLAGS, error_model="numpy", forceinline=True)
+def closest(bounds, row, falls, gaps, label, own):
+    """Return a lower bound of the distance of a row from all centres but that of its label.
+
+    That is at most ``own`` away, and at least ``gaps[label]`` from the centres of other groups.
+    """
+    far = np.inf
+    for g in range(falls.shape[0]):
+        bound, gap = bounds[row, g] - falls[g], gaps[label, g] - own
+        bound = gap if gap > bound else bound
+        far = bound if bound < far else far
+    return far
+
+
+@njit(fastmath=FLAGS, error_model="numpy")
+def doubtful(picked, n, labels, gaps, level, rise, falls, gamma, lengths, upper, bounds, slack):
+    """Keep the rows whose label may change by the bounds of all groups; return how many."""
+    kept = 0
+    for q in range(n):
+        row = picked[q]
+        picked[kept] = row
+        if slack[row] == -np.inf:
+            kept += 1
+            continue
+        label = labels[row]
+        own = upper[row] + rise[label]
+        far = closest(bounds, row, falls, gaps, label, own)
+        gained = far - own - margin(lengths[row], own, far, gamma)
+        if gained > 0.0:
+            slack[row] = rounded_down(gained + level[label])
+        else:
+            kept += 1
+    return kept
 
 
 def yinyang(
@@ -402,10 +456,12 @@ def yinyang(
     vectors,
     gaps,
     level,
-    falls,
     gamma,
     lengths,
     slack,
+    rise,
+    falls,
+    upper,
     bounds,
     labels,
     weights,
@@ -416,23 +472,30 @@ def yinyang(
     """As ``exponion``, with a bound for every row and group, of which few are then compared.
 
     Group g is made of the ``vectors`` runs of lanes from ``packed[g * vectors]`` on. Its centres
-    other than the row's own are at least ``bounds[row, g] - falls[g]`` away.
+    other than the row's own are at least ``bounds[row, g] - falls[g]`` away, and this is at most
+    ``upper[row] + rise[label]`` away.
     """
     n, d = X.shape
     groups, lanes, moved, start = bounds.shape[1], packed.shape[2], 0, 0
+    looked, compared = 0, 0
     room = tile_rows(d)
     copied = copy_for(X, shift)
     at, found = np.empty(room, np.uint64), np.empty(room, np.int32)
-    picked, turn, listed = np.empty(room, np.int64), np.arange(room), np.empty(room, np.int64)
+    picked, turn = np.empty(room, np.int64), np.arange(room)
     keys, counts = np.empty(room, np.int32), np.empty(groups + 1, np.int64)
+    listed = np.empty((groups, room + 1), np.int32)
     batch, out = np.empty(ROWS, np.uint64), np.empty(vectors * ROWS * lanes, X.dtype)
     tops, scored = np.empty(ROWS, X.dtype), np.empty(room)
     length, reach, own, best = np.empty(room), np.empty(room), np.empty(room), np.empty(room)
     other, group, low = np.empty(room), np.empty(room, np.int64), np.empty(room)
     while start < n:
         size, start = pick(start, n, room, labels, slack, level, picked)
+        size = doubtful(
+            picked, size, labels, gaps, level, rise, falls, gamma, lengths, upper, bounds, slack
+        )
         if size == 0:
-            break
+            continue
+        looked += size
         locate(X, 0, picked, size, shift, copied, at)
         for q in range(size):
             row = picked[q]
@@ -441,7 +504,7 @@ def yinyang(
                 lengths[row] = squared_length(X, at[q], d)
                 bounds[row, :] = -np.inf
             length[q] = lengths[row]
-            reach[q], own[q], best[q], group[q] = np.inf, np.inf, -np.inf, -1
+            own[q], best[q], group[q] = -np.inf, -np.inf, -1
         order_by(keys, size, counts, turn)
         first = counts[0]
         while first < size:
@@ -451,31 +514,37 @@ def yinyang(
             for r in range(ROWS):
                 batch[r] = at[turn[first + min(r, m - 1)]]
             score_group(batch, packed, offsets, g, vectors, out, tops)
+            compared += vectors
             for r in range(m):
                 q = turn[first + r]
                 place = lane[labels[picked[q]]]
                 score = out[(place // lanes * ROWS + r) * lanes + place % lanes]
-                own[q] = above(np.float64(score), length[q], gamma)
-                best[q], group[q] = np.float64(tops[r]), g
+                own[q], best[q], group[q] = np.float64(score), np.float64(tops[r]), g
                 found[q], other[q] = winner(out, r, numbers, g, vectors, tops[r])
-                near = above(best[q], length[q], gamma)
-                reach[q] = near + margin(length[q], near, near, gamma)
             first += m
+        for q in range(size):
+            near = above(best[q], length[q], gamma)
+            reach[q] = near + margin(length[q], near, near, gamma)
+            own[q] = above(own[q], length[q], gamma)
+        counts[:] = 0
+        for q in range(size):
+            row, key = picked[q], keys[q]
+            if key < 0:
+                for g in range(groups):
+                    listed[g, counts[g]] = q
+                    counts[g] += 1
+                continue
+            needed(bounds, row, falls, gaps, labels[row], own[q], reach[q], q, listed, counts, key)
         for g in range(groups):
-            count = 0
-            for q in range(size):
-                row = picked[q]
-                if keys[q] != g and bounds[row, g] - falls[g] <= reach[q]:
-                    if keys[q] < 0 or gaps[labels[row], g] - own[q] <= reach[q]:
-                        listed[count] = q
-                        count += 1
+            count, chosen = counts[g], listed[g]
+            compared += -(-count // ROWS) * vectors
             for first in range(0, count, ROWS):
                 m = min(ROWS, count - first)
                 for r in range(ROWS):
-                    batch[r] = at[listed[first + min(r, m - 1)]]
+                    batch[r] = at[chosen[first + min(r, m - 1)]]
                 score_group(batch, packed, offsets, g, vectors, out, tops)
                 for r in range(m):
-                    q = listed[first + r]
+                    q = chosen[first + r]
                     top = np.float64(tops[r])
                     scored[first + r] = top
                     if top < best[q]:
@@ -490,28 +559,25 @@ def yinyang(
                     near = above(top, length[q], gamma)
                     reach[q] = near + margin(length[q], near, near, gamma)
             for r in range(count):
-                low[r] = length[listed[r]]
+                low[r] = length[chosen[r]]
             for r in range(count):
                 low[r] = below(scored[r], low[r], gamma) + falls[g]
             for r in range(count):
-                bounds[picked[listed[r]], g] = rounded_down(low[r])
+                bounds[picked[chosen[r]], g] = rounded_down(low[r])
+        for q in range(size):
+            other[q] = below(other[q], length[q], gamma)
         for q in range(size):
             row, g = picked[q], group[q]
-            bounds[row, g] = rounded_down(below(other[q], length[q], gamma) + falls[g])
-            a, far = labels[row], np.inf
-            for h in range(groups):
-                bound = bounds[row, h] - falls[h]
-                if a >= 0 and h != keys[q] and h != g:
-                    gap = gaps[a, h] - own[q]
-                    if gap > bound:
-                        bound = gap
-                        bounds[row, h] = rounded_down(gap + falls[h])
-                far = min(far, bound)
-            near = above(best[q], length[q], gamma)
-            gained = far - near - margin(length[q], near, far, gamma)
-            slack[row] = rounded_down(gained + level[found[q]])
+            bounds[row, g] = rounded_down(other[q] + falls[g])
+            own[q] = above(best[q], length[q], gamma)
+            low[q] = closest(bounds, row, falls, gaps, found[q], own[q])
+        for q in range(size):
+            low[q] -= own[q] + margin(length[q], own[q], low[q], gamma)
+        for q in range(size):
+            slack[picked[q]] = rounded_down(low[q] + level[found[q]])
+            upper[picked[q]] = -rounded_down(rise[found[q]] - own[q])
         moved += tally(X, at, size, 0, picked, found, labels, weights, sums, mass, held)
-    return moved
+    return moved, looked, compared
 
 
 def spacing(centres, packed, offsets, home, vectors, gamma, gaps):

@@ -1,7 +1,7 @@
 """Distances of rows from candidate seeds in registers, for the rows that a candidate may improve.
 
-Lanes are candidates, packed as in ``scores``. A row at distance r from its seed s cannot be nearer
-to a candidate c where ``|c - s| >= 2 r`` (Raff 2021), so that most rows are not even read.
+Lanes are candidates, packed as in ``scores``. A row x of seed s is no nearer to a candidate c where
+``|c - s| >= 2 |x - s|`` (Raff 2021), so that such rows are not even read.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from mixtura.model.families.base import FloatArray
 _NONE = np.empty(0)
 
 
-@intrinsic
-def closer(typingctx, at, first, packed, group, bounds, out):
-    """Compare ``ROWS`` rows with a group of candidates; return a bit for each row with a nearer one.
+def make_nearer(groups: int) -> Any:
+    """Return the function that compares ``ROWS`` rows with ``groups`` groups of candidates.
 
-    ``at`` are the byte addresses of rows, from number ``first``, and ``bounds`` the squared
-    distances to compare with; ``packed`` is (n_groups, d, lanes); ``out`` gets the squared
-    distances (rows, lanes).
+    ``f(at, first, packed, g, bounds, out)``: ``at`` are the byte addresses of rows and ``bounds``
+    squared distances to compare with, from number ``first``; ``packed`` is (n_groups, d, lanes).
+    ``out`` gets the squared distances (groups, rows, lanes). Bit ``v * ROWS + r`` of what is
+    returned tells whether row r is nearer than its bound to a candidate of group ``g + v``.
     """
 
     def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -42,94 +42,133 @@ def closer(typingctx, at, first, packed, group, bounds, out):
         at, bounds, out = (emit.data(kinds[n], args[n]) for n in (0, 4, 5))
         packed = emit.array(kinds[2], args[2])
         d = builder.extract_value(packed.shape, 1)
-        start = builder.mul(args[3], builder.mul(d, INDEX(emit.lanes)))
+        group = builder.mul(d, INDEX(emit.lanes))
+        start = builder.mul(args[3], group)
         rows = [
             builder.inttoptr(builder.load(emit.at(at, args[1], r)), emit.element.as_pointer())
             for r in range(ROWS)
         ]
-        sums = [cgutils.alloca_once(builder, emit.vector) for _ in rows]
+        sums = [cgutils.alloca_once(builder, emit.vector) for _ in range(groups * ROWS)]
         for total in sums:
             builder.store(ir.Constant(emit.vector, [0.0] * emit.lanes), total)
         with cgutils.for_range(builder, d) as loop:
             place = builder.add(start, builder.mul(loop.index, INDEX(emit.lanes)))
-            candidates = emit.load(emit.at(packed.data, place))
-            for row, total in zip(rows, sums, strict=True):
+            candidates = [
+                emit.load(emit.at(packed.data, place, builder.mul(group, INDEX(v))))
+                for v in range(groups)
+            ]
+            for r, row in enumerate(rows):
                 value = emit.splat(builder.load(emit.at(row, loop.index)))
-                apart = builder.fsub(value, candidates)
-                builder.store(emit.fused(apart, apart, builder.load(total)), total)
+                for total, candidate in zip(sums[r::ROWS], candidates, strict=True):
+                    apart = builder.fsub(value, candidate)
+                    builder.store(emit.fused(apart, apart, builder.load(total)), total)
         found = INDEX(0)
-        for r, total in enumerate(sums):
+        for n, total in enumerate(sums):
             distances = builder.load(total)
-            emit.store(distances, emit.at(out, r * emit.lanes))
-            bound = emit.splat(builder.load(emit.at(bounds, args[1], r)))
+            emit.store(distances, emit.at(out, n * emit.lanes))
+            bound = emit.splat(builder.load(emit.at(bounds, args[1], n % ROWS)))
             nearer = builder.fcmp_ordered("<", distances, bound)
-            lanes_found = builder.bitcast(nearer, ir.IntType(emit.lanes))
-            any_found = builder.icmp_unsigned("!=", lanes_found, lanes_found.type(0))
-            bit = builder.shl(builder.zext(any_found, INDEX), INDEX(r))
-            found = builder.or_(found, bit)
+            bits = builder.bitcast(nearer, ir.IntType(emit.lanes))
+            any_bit = builder.zext(builder.icmp_unsigned("!=", bits, bits.type(0)), INDEX)
+            found = builder.or_(found, builder.shl(any_bit, INDEX(n)))
         return found
 
-    u = types.uint64
-    return u(at, u, packed, u, bounds, out), build
+    @intrinsic
+    def nearer(typingctx, at, first, packed, g, bounds, out):
+        u = types.uint64
+        return u(at, u, packed, u, bounds, out), build
+
+    return nearer
+
+
+nearer_1, nearer_2 = make_nearer(1), make_nearer(2)
+
+
+@njit(error_model="numpy")
+def lowest(bits):
+    """Return the place of the lowest bit that is set, and the others."""
+    place = 0
+    while not (bits >> np.uint64(place)) & np.uint64(1):
+        place += 1
+    return place, bits & (bits - np.uint64(1))
+
+
+@njit(error_model="numpy")
+def stride(packed):
+    """Return how many groups of candidates are compared with a row at a time."""
+    return 2 if packed.shape[0] > 1 else 1
 
 
 @njit(fastmath=FLAGS, error_model="numpy")
-def pick(start, n, first, weights, limits, group, mass, labels, picked, bounds):
-    """Write which of the rows ``start : start + n`` may be nearer to a candidate, and their bounds.
+def compare(at, b, packed, group, bounds, apart):
+    """Compare rows ``at[b : b + ROWS]`` with a stride of groups, as ``make_nearer`` says."""
+    if packed.shape[0] > 1:
+        return nearer_2(at, b, packed, group, bounds, apart)
+    return nearer_1(at, b, packed, group, bounds, apart)
 
-    Return how many. ``first`` is the number of the block's first row in ``mass`` and ``labels``.
+
+@njit(fastmath=FLAGS, error_model="numpy")
+def buffers(X, packed):
+    """Return addresses, picked rows, bounds, squared distances and copied rows of a tile."""
+    size = tile_rows(X.shape[1]) + ROWS
+    at, picked, bounds = (
+        np.empty(size, np.uint64),
+        np.empty(size, np.int64),
+        np.empty(size, X.dtype),
+    )
+    apart = np.empty(2 * ROWS * packed.shape[2], X.dtype)
+    return at, picked, bounds, apart, copy_for(X, np.empty(0, X.dtype))
+
+
+@njit(fastmath=FLAGS, error_model="numpy")
+def pick(X, start, first, weights, limits, group, mass, labels, origin, tile):
+    """Find the rows of the tile from ``start`` that may be nearer to a candidate; return how many.
+
+    ``first`` is the number of the block's first row in ``mass`` and ``labels``.
     """
+    at, picked, bounds, _, copied = tile
     found = 0
-    for r in range(n):
+    for r in range(min(tile_rows(X.shape[1]), X.shape[0] - start)):
         apart = mass[first + start + r]
         if weights.shape[0] > 0:
             apart /= weights[start + r]  # NaN without weight: no candidate is nearer
         picked[found] = r
         bounds[found] = apart
         found += apart > limits[group, labels[first + start + r] + 1]
+    locate(X, start, picked, found, origin, copied, at)
     for r in range(found, found + -found % ROWS):
         bounds[r] = -1.0
     return found
 
 
-@njit(fastmath=FLAGS, error_model="numpy")
-def buffers(X, width):
-    """Return addresses, picked rows, bounds, distances and copied rows of a tile."""
-    size = tile_rows(X.shape[1])
-    at, picked = np.empty(size + ROWS, np.uint64), np.empty(size + ROWS, np.int64)
-    bounds, apart = np.empty(size + ROWS, X.dtype), np.empty(ROWS * width, X.dtype)
-    return at, picked, bounds, apart, copy_for(X, np.empty(0, X.dtype))
-
-
 def gains(X, first, weights, limits, packed, mass, labels, begin, end, rows, which, masses, out):
     """Add to ``out`` (n_groups * lanes,) what each candidate takes off the mass of the rows ``X``.
 
-    Note every row that has one nearer than its seed from ``begin`` on: its number in ``rows``, the
-    candidate in ``which``, its mass in ``masses``. Return how many; -1 if ``end`` comes too soon.
+    Every row that is nearer to a candidate than to its seed is noted, from ``begin``: its number in
+    ``rows``, the candidate in ``which``, its mass in ``masses``. Return how many notes; -1 if
+    ``end`` came too soon.
     """
-    n, size, width, shift = X.shape[0], tile_rows(X.shape[1]), packed.shape[2], np.empty(0, X.dtype)
-    at, picked, bounds, apart, copied = buffers(X, width)
+    width, origin, tile = packed.shape[2], np.zeros(X.shape[1], X.dtype), buffers(X, packed)
+    at, picked, bounds, apart, _ = tile
     noted, room = begin, True
-    for start in range(0, n, size):
-        stop = min(size, n - start)
-        for group in range(packed.shape[0]):
-            found = pick(start, stop, first, weights, limits, group, mass, labels, picked, bounds)
-            locate(X, start, picked, found, shift, copied, at)
+    for start in range(0, X.shape[0], tile_rows(X.shape[1])):
+        for group in range(0, packed.shape[0], stride(packed)):
+            found = pick(X, start, first, weights, limits, group, mass, labels, origin, tile)
             for b in range(0, found, ROWS):
-                flags = closer(at, b, packed, group, bounds, apart)
-                while flags != 0:
-                    r, flags = lowest(flags)
-                    row, bound = start + picked[b + r], np.float64(bounds[b + r])
+                bits = compare(at, b, packed, group, bounds, apart)
+                while bits != 0:
+                    n, bits = lowest(bits)
+                    row, bound = start + picked[b + n % ROWS], np.float64(bounds[b + n % ROWS])
                     w = weights[row] if weights.shape[0] > 0 else 1.0
                     for lane in range(width):
-                        distance = np.float64(apart[r * width + lane])
-                        if distance < bound:
-                            out[group * width + lane] += w * (bound - distance)
-                            if noted == end:
-                                room = False
-                                continue
-                            rows[noted] = first + row
-                            which[noted] = group * width + lane
+                        distance = np.float64(apart[n * width + lane])
+                        if not distance < bound:
+                            continue
+                        candidate = (group + n // ROWS) * width + lane
+                        out[candidate] += w * (bound - distance)
+                        room = room and noted < end
+                        if room:
+                            rows[noted], which[noted] = first + row, candidate
                             masses[noted] = w * distance
                             noted += 1
     return noted - begin if room else -1
@@ -137,53 +176,44 @@ def gains(X, first, weights, limits, packed, mass, labels, begin, end, rows, whi
 
 def join(X, first, weights, limits, packed, number, mass, labels):
     """Make the candidates seeds of the rows ``X``, numbered from ``number``."""
-    n, size, width, shift = X.shape[0], tile_rows(X.shape[1]), packed.shape[2], np.empty(0, X.dtype)
-    at, picked, bounds, apart, copied = buffers(X, width)
-    for start in range(0, n, size):
-        stop = min(size, n - start)
-        for group in range(packed.shape[0]):
-            found = pick(start, stop, first, weights, limits, group, mass, labels, picked, bounds)
-            locate(X, start, picked, found, shift, copied, at)
+    width, origin, tile = packed.shape[2], np.zeros(X.shape[1], X.dtype), buffers(X, packed)
+    at, picked, bounds, apart, _ = tile
+    for start in range(0, X.shape[0], tile_rows(X.shape[1])):
+        for group in range(0, packed.shape[0], stride(packed)):
+            found = pick(X, start, first, weights, limits, group, mass, labels, origin, tile)
             for b in range(0, found, ROWS):
-                flags = closer(at, b, packed, group, bounds, apart)
-                while flags != 0:
-                    r, flags = lowest(flags)
-                    row, lane = start + picked[b + r], 0
-                    for other in range(1, width):
-                        if apart[r * width + other] < apart[r * width + lane]:
-                            lane = other
+                bits = compare(at, b, packed, group, bounds, apart)
+                while bits != 0:
+                    n, bits = lowest(bits)
+                    r = b + n % ROWS
+                    row = start + picked[r]
                     w = weights[row] if weights.shape[0] > 0 else 1.0
-                    mass[first + row] = w * np.float64(apart[r * width + lane])
-                    labels[first + row] = number + group * width + lane
-
-
-@njit(error_model="numpy")
-def lowest(flags):
-    """Return the place of the lowest bit that is set, and the others."""
-    place = 0
-    while not (flags >> np.uint64(place)) & np.uint64(1):
-        place += 1
-    return place, flags & (flags - np.uint64(1))
+                    for lane in range(width):
+                        if apart[n * width + lane] < bounds[r]:
+                            bounds[r] = apart[n * width + lane]
+                            mass[first + row] = w * np.float64(bounds[r])
+                            labels[first + row] = number + (group + n // ROWS) * width + lane
 
 
 def limits(seeds, packed, factor, out):
-    """Write to ``out[g, s + 1]`` how far rows of seed s may be for group g to hold none nearer.
+    """Write to ``out[g, s + 1]`` how far rows of seed s may be to be no nearer to groups from g.
 
-    That is ``factor`` times the squared distance of s from the nearest of the group.
+    That is ``factor`` times the squared distance of s from the nearest of them.
     """
-    m, width = seeds.shape[0], packed.shape[2]
-    at, apart = np.empty(m + ROWS, np.uint64), np.empty(ROWS * width, seeds.dtype)
+    m, size = seeds.shape[0], stride(packed) * ROWS * packed.shape[2]
+    at, apart = np.empty(m + ROWS, np.uint64), np.empty(size, seeds.dtype)
     bounds = np.full(m + ROWS, -1.0, seeds.dtype)
     for r in range(m + ROWS):
         at[r] = np.uint64(seeds.ctypes.data) + np.uint64(min(r, m - 1) * seeds.strides[0])
-    for group in range(packed.shape[0]):
+    for group in range(0, packed.shape[0], stride(packed)):
         for b in range(0, m, ROWS):
-            closer(at, b, packed, group, bounds, apart)
+            compare(at, b, packed, group, bounds, apart)
             for r in range(min(ROWS, m - b)):
-                least = apart[r * width]
-                for lane in range(1, width):
-                    least = min(least, apart[r * width + lane])
-                out[group, b + r + 1] = factor * np.float64(least)
+                least = np.inf
+                for n in range(r, stride(packed) * ROWS, ROWS):
+                    for lane in range(packed.shape[2]):
+                        least = min(least, np.float64(apart[n * packed.shape[2] + lane]))
+                out[group, b + r + 1] = factor * least
 
 
 @cache
@@ -198,7 +228,7 @@ def machine_code(name: str, dtype: str) -> Any:
         "join": (*rows, count, masses, labels),
         "limits": (input_type(2, element), packed, types.float64, output_type(2)),
     }[name]
-    return compiled(globals()[name], signature, f"seeding kernel for {dtype} rows")
+    return compiled(globals()[name], signature, f"seeding kernel ({name}) for {dtype} rows")
 
 
 class CompiledNearest(Nearest):
@@ -206,47 +236,55 @@ class CompiledNearest(Nearest):
 
     def __init__(self, mass: FloatArray, seeds: NDArray[Any]) -> None:
         super().__init__(mass, seeds)
-        self._code = {
-            name: machine_code(name, str(seeds.dtype)) for name in ("gains", "join", "limits")
-        }
-        self.lanes = lanes(seeds.dtype)
-        self._rows = np.empty(MOST_NOTES, dtype=np.int64)
-        self._which = np.empty(MOST_NOTES, dtype=np.uint16)
-        self._masses_then = np.empty(MOST_NOTES)
+        self._lanes, self._dtype = lanes(seeds.dtype), str(seeds.dtype)
+        self._noted = [np.empty(MOST_NOTES, kind) for kind in (np.int64, np.uint16, np.float64)]
 
     def aim(self, candidates: NDArray[Any]) -> None:
-        """Take candidates (m, d)."""
+        """Take candidates (m, d) to become seeds."""
         super().aim(candidates)
-        self._packed = packed(candidates)
-        self._limits = np.full((len(self._packed), self.n_seeds + 1), -1.0)
-        if self.n_seeds:  # each distance is off by less than (d + 2) / 2 eps of itself
-            factor = 0.25 * (1.0 - 4 * (candidates.shape[1] + 4) * np.finfo(candidates.dtype).eps)
-            self._code["limits"](self.seeds[: self.n_seeds], self._packed, factor, self._limits)
+        self._packed = packed(candidates, self._lanes)
+        n_known = self.n_seeds + len(candidates)  # as seeds of rows that join, without a limit
+        self._limits = np.full((len(self._packed), 1 + n_known), -1.0)
+        if self.n_seeds:
+            self._run("limits", self.seeds[: self.n_seeds], self._packed, self.factor, self._limits)
+
+    @property
+    def factor(self) -> float:
+        """A quarter, less what rounding may add: (d + 4) eps is more than a distance is off by."""
+        d = self.seeds.shape[1]
+        return 0.25 * (1.0 - 4 * (d + 4) * float(np.finfo(self.seeds.dtype).eps))
 
     def gains(self, part: slice, rows: Any, weights: FloatArray | None) -> FloatArray:
         """Return by how much each candidate alone would lower the mass of a block."""
-        gains = np.zeros(self._packed.shape[0] * self.lanes)
-        notes = (self._rows, self._which, self._masses_then)
-        begin, end = self._room(part)
-        n = self._code["gains"](*self._block(part, rows, weights), self.mass, self.labels, begin, end, *notes, gains)
-        found = slice(begin, begin + n)
-        self._found[part.start] = None if n < 0 else (self._rows[found], self._which[found], self._masses_then[found])
+        gains = np.zeros(len(self._packed) * self._lanes)
+        room = self._room(part)
+        block = self._block(part, rows, weights)
+        n = self._run("gains", *block, self.mass, self.labels, *room, *self._noted, gains)
+        found, which, masses = (each[room[0] : room[0] + n] for each in self._noted)
+        self._found[part.start] = (found, which, masses) if n >= 0 else None
         return gains[: len(self.candidates)]
 
     def join(self, part: slice, rows: Any, weights: FloatArray | None) -> int:
-        """Make the candidates seeds of the rows of a block."""
-        self._code["join"](*self._block(part, rows, weights), self.n_seeds, self.mass, self.labels)
+        """Make the candidates seeds of the rows of a block; ``seat`` them after the last."""
+        block = self._block(part, rows, weights)
+        self._run("join", *block, self.n_seeds, self.mass, self.labels)
         return 0
+
+    def _run(self, name: str, *arguments: Any) -> Any:
+        return machine_code(name, self._dtype)(*arguments)
 
     def _block(self, part: slice, rows: Any, weights: FloatArray | None) -> tuple[Any, ...]:
         w = _NONE if weights is None else weights
         return rows, part.start, w, self._limits, self._packed
 
 
-def packed(candidates: NDArray[Any]) -> NDArray[Any]:
-    """Return candidates (m, d) as (n_groups, d, lanes); lanes left over are infinitely far."""
+def packed(candidates: NDArray[Any], width: int) -> NDArray[Any]:
+    """Return candidates (m, d) as (n_groups, d, width); lanes left over are infinitely far.
+
+    There is one group, or an even number of them.
+    """
     m, d = candidates.shape
-    width = lanes(candidates.dtype)
-    filled = np.full((-(-m // width) * width, d), np.inf, candidates.dtype)
+    n_groups = 1 if m <= width else -(-m // (2 * width)) * 2
+    filled = np.full((n_groups * width, d), np.inf, candidates.dtype)
     filled[:m] = candidates
-    return np.ascontiguousarray(filled.reshape(-1, width, d).transpose(0, 2, 1))
+    return np.ascontiguousarray(filled.reshape(n_groups, width, d).transpose(0, 2, 1))

@@ -1,0 +1,237 @@
+"""What all estimators with cluster centres do once they are fitted."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.distance import cdist
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
+from sklearn.utils.validation import check_is_fitted
+
+from mixtura._errors import InputError
+from mixtura.algorithms.em import EM, total_statistics
+from mixtura.algorithms.kmeans import part_inertia
+from mixtura.algorithms.restarts import relative_floor
+from mixtura.estimators.functional import source_for
+from mixtura.estimators.validation import check_squares, validated_rows, validated_weights
+from mixtura.kernels import array_api
+from mixtura.kernels.kmeans import Labels, chunks, passes_for, shift_of, work
+from mixtura.model import Family, Mixture, Statistics, family_named, maximise
+from mixtura.model.families.base import FloatArray
+from mixtura.sources import MemorySource
+from mixtura.sources.threads import for_each, n_threads
+
+MISSING = (
+    " A distance needs every cell of a row; a mixture does not, but GaussianMixture does not take "
+    "missing cells yet either."
+)
+
+
+class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
+    """A fitted estimator that holds ``cluster_centers_``, ``engine`` and ``n_jobs``."""
+
+    cluster_centers_: NDArray[Any]
+    labels_: Labels
+    engine: str
+    n_jobs: int | None
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.cluster_centers_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def _rows(self, X: ArrayLike) -> Any:
+        check_is_fitted(self)  # before the rows, so that an unfitted estimator says so
+        rows = validated_rows(self, X, fitting=False, missing=MISSING)
+        check_squares(rows)
+        return rows
+
+    def _nearest(
+        self, X: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> tuple[MemorySource, Labels]:
+        """Return the rows as a source, and the numbers (n,) of their nearest centres."""
+        rows = self._rows(X)
+        centres = in_dtype(self.cluster_centers_, rows.dtype, "cluster_centers_")
+        weights = validated_weights(sample_weight, rows)
+        source = source_of(rows, weights, len(centres), self.n_jobs)
+        passes = passes_for(
+            rows, len(centres), shift_of(centres), algorithm="lloyd", engine=self.engine
+        )
+        passes.aim(centres)
+        source.map_parts(passes.assign)
+        return source, passes.labels
+
+    def _distances(self, rows: Any) -> NDArray[Any]:
+        k = len(self.cluster_centers_)
+        source = source_of(rows, None, k, self.n_jobs)
+        out = np.empty((len(rows), k), dtype=rows.dtype)
+        return source.map_rows(partial(distances, self.cluster_centers_), out)
+
+    def predict(self, X: ArrayLike) -> Labels:
+        """Return the number of the nearest centre of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of int32 of shape (n_samples,)
+            Cluster numbers; of centres equally near the first.
+        """
+        return self._nearest(X)[1]
+
+    def transform(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the distances of the rows from the centres.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_clusters)
+            Euclidean distances, in the dtype of the rows.
+        """
+        return self._distances(self._rows(X))
+
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Return the negative inertia of the rows: the higher, the better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : Ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative row weights.
+
+        Returns
+        -------
+        float
+            Minus the weighted sum of squared distances from the nearest centres.
+        """
+        source, labels = self._nearest(X, sample_weight)
+        return -source.map_parts(partial(part_inertia, self.cluster_centers_, labels))
+
+    def as_mixture(
+        self,
+        X: ArrayLike,
+        covariance_type: str = "full",
+        *,
+        sample_weight: ArrayLike | None = None,
+    ) -> Mixture:
+        r"""Return the mixture of the clusters' Gaussians: one M-step from hard assignments.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; each belongs to the nearest centre.
+        covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+            The covariance structure.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative row weights.
+
+        Returns
+        -------
+        Mixture
+            Weights, means and covariances of the clusters, to compare with a
+            ``GaussianMixture`` or to start one from (``init_params``).
+
+        Raises
+        ------
+        InputError
+            If a cluster has no row of positive weight.
+
+        Notes
+        -----
+        The weight of a cluster is its share of the rows, its covariance that of maximum
+        likelihood, bounded from below by 1e-8 times the covariance of all rows, as
+        ``GaussianMixture`` bounds its own.
+        """
+        source, labels = self._nearest(X, sample_weight)
+        family = family_named(covariance_type)
+        centres = self.cluster_centers_.astype(np.float64)
+        statistics = hard_statistics(source, labels, centres, family)
+        if (statistics.zeroth == 0).any():
+            raise InputError(
+                f"cluster {int(np.argmin(statistics.zeroth))} has no row in X; pass the rows of "
+                "the fit, or use fewer clusters."
+            )
+        _, kernels = source_for(source.X, None, len(centres), covariance_type, self.engine)
+        em = EM(source, kernels, family, total_statistics(source, kernels, family))
+        return maximise(statistics, floor=relative_floor(em))
+
+
+def source_of(rows: Any, weights: FloatArray | None, k: int, n_jobs: int | None) -> MemorySource:
+    """Return rows as a source for passes over ``k`` centres."""
+    d = rows.shape[1]
+    return MemorySource(
+        rows,
+        weights,
+        row_work=work(1, d, k),
+        result_size=k * (d + 2),
+        threads=n_threads(n_jobs),
+    )
+
+
+def in_dtype(centres: NDArray[Any], dtype: Any, name: str) -> NDArray[Any]:
+    """Return centres in the dtype of the rows, or raise if their squares do not fit into it."""
+    with np.errstate(over="ignore"):
+        cast = centres.astype(dtype, copy=False)
+    check_squares(cast, where=f"{name}: ")
+    return cast
+
+
+def distances(centres: NDArray[Any], rows: Any) -> NDArray[Any]:
+    """Return the Euclidean distances (n, k) of rows from centres, in the dtype of the rows."""
+    out = np.empty((len(rows), len(centres)), dtype=rows.dtype)
+    for chunk in chunks(len(rows), len(centres)):
+        out[chunk] = cdist(rows[chunk], centres)
+    return out
+
+
+def hard_statistics(
+    source: MemorySource, labels: Labels, centres: FloatArray, family: Family
+) -> Statistics:
+    """Return the statistics of rows that belong to one cluster each, about the centres (k, d)."""
+    k, d = centres.shape
+    order = np.argsort(labels, kind="stable")
+    ends = np.searchsorted(labels[order], np.arange(k + 1))
+    found = [Statistics.zeros(family, centres[j : j + 1]) for j in range(k)]
+
+    def collect(j: int) -> None:
+        members = order[ends[j] : ends[j + 1]]
+        for chunk in chunks(len(members), d):
+            rows, own = source.X[members[chunk]], source.sample_weight
+            weights = None if own is None else own[members[chunk]]
+            resp = np.ones((len(rows), 1))
+            found[j] += array_api.moments(rows, resp, weights, found[j].centre, family)
+
+    for_each(collect, k, source.threads)
+    second, shape = np.stack([each.second for each in found]), family.covariance_shape(k, d)
+    shared = second.size != np.prod(shape)
+    return Statistics(
+        family,
+        np.nan,
+        source.weight,
+        np.concatenate([each.zeroth for each in found]),
+        np.concatenate([each.first for each in found]),
+        second.sum(axis=0) if shared else second.reshape(shape),
+        centres,
+    )

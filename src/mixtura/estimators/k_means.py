@@ -1,0 +1,502 @@
+"""The scikit-learn estimator for k-means."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from mixtura._errors import InputError
+from mixtura.algorithms.kmeans import Clustering, cluster
+from mixtura.algorithms.seeding import METHODS, plus_plus, seed
+from mixtura.algorithms.source import OneBlock, Source
+from mixtura.algorithms.stopping import Status
+from mixtura.estimators import model_file
+from mixtura.estimators.centres import MISSING, CentreModel, in_dtype, source_of
+from mixtura.estimators.fitting import check_positive, logger, read_only, verbose_logging
+from mixtura.estimators.functional import checked_rows
+from mixtura.estimators.validation import (
+    check_count,
+    check_squares,
+    validated_rows,
+    validated_weights,
+)
+from mixtura.kernels import ENGINES, array_api
+from mixtura.kernels.kmeans import ALGORITHMS, Labels, passes_for, shift_of
+from mixtura.model import family_named
+from mixtura.model.families.base import FloatArray
+from mixtura.model.mixture import as_finite
+from mixtura.sources import MemorySource
+
+#: Starts with ``n_init='auto'`` where each may be a poor one.
+AUTO_STARTS = 10
+#: Relative difference of inertias that rounding may make.
+SAME_INERTIA = 1e-12
+#: Rows whose mean stands for the table's.
+PILOT_ROWS = 1000
+#: Rows that are sorted in less time than a fit takes.
+SORTED_ROWS = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class KMeansStep:
+    """What a callback sees after each iteration of k-means.
+
+    Attributes
+    ----------
+    restart : int
+        Number of the restart, from 0.
+    iteration : int
+        Number of the iteration, from 1.
+    shift : float
+        Sum of the squared distances that the centres have moved, in squared units of the columns.
+    centers : ndarray of shape (n_clusters, n_features)
+        The centres after this iteration.
+
+    Examples
+    --------
+    >>> from mixtura import KMeans
+    >>> shifts = []
+    >>> model = KMeans(1, init=[[0.0]], callback=lambda step: shifts.append(step.shift))
+    >>> model.fit([[1.0], [3.0]]).cluster_centers_
+    array([[2.]])
+    >>> shifts
+    [4.0]
+    """
+
+    restart: int
+    iteration: int
+    shift: float
+    centers: NDArray[Any]
+
+
+class KMeans(CentreModel):
+    r"""Clusters about centres, of least sum of squared distances; scikit-learn's interface.
+
+    Parameters
+    ----------
+    n_clusters : int, default=8
+        Number of clusters, at least 1.
+    init : {'k-means++', 'k-means||', 'random'}, array-like or callable, default='k-means++'
+        Where to start. ``'k-means++'`` draws rows that are far from those drawn before [2]_,
+        ``'k-means||'`` many of them at a time [3]_, ``'random'`` any rows. An array holds centres
+        (n_clusters, n_features). A callable gets ``(X, n_clusters, random_state=...)``, with
+        ``X`` read-only, and returns such an array.
+    n_init : 'auto' or int, default='auto'
+        Number of starts; the least inertia wins. ``'auto'`` is 10 where ``init`` is
+        ``'random'`` or a callable, and 1 elsewhere.
+    max_iter : int, default=300
+        Largest number of iterations per start.
+    tol : float, default=1e-4
+        Iterations end once the squared distances that the centres move sum to at most this, in
+        units of the columns' mean variance. With 0 they end when no row changes its cluster.
+    verbose : int, default=0
+        Log every iteration.
+    random_state : int, RandomState or None, default=None
+        Seed of the starts.
+    algorithm : {'auto', 'lloyd', 'exponion', 'yinyang', 'elkan'}, default='auto'
+        How nearest centres are found: by comparing every row with every centre (``'lloyd'``), or
+        with bounds on distances that spare most of that, for few columns (``'exponion'``) [4]_ or
+        many (``'yinyang'``) [5]_. ``'elkan'`` is another name of the last. The results are the
+        same.
+    n_jobs : int, optional
+        Number of threads; None for every core this process may use. The results do not depend
+        on it.
+    engine : {'auto', 'numpy', 'numba'}, default='auto'
+        Code that runs the passes over the rows; ``'auto'`` goes by the amount of work.
+    callback : callable, optional
+        Called with a ``KMeansStep`` after each iteration; returning true ends the fit with the
+        best so far.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of shape (n_clusters, n_features)
+        The centres, in the dtype of the rows.
+    labels_ : ndarray of int32 of shape (n_samples,)
+        Number of the nearest centre of each row of the fit, equal to ``predict(X)``.
+    inertia_ : float
+        Weighted sum of squared distances of the rows from their centres, in float64.
+    n_iter_ : int
+        Iterations of the best start.
+    status_ : Status
+        Why the best start stopped.
+    n_features_in_ : int
+        Number of columns seen in ``fit``.
+    feature_names_in_ : ndarray of str
+        Their names, where the table has them.
+
+    Notes
+    -----
+    Minimises :math:`\sum_i v_i \min_j \lVert x_i - c_j \rVert^2` for row weights :math:`v_i` by
+    Lloyd's iterations [1]_, up to where no small change helps. A cluster that runs empty takes
+    the row farthest from its centre. Nothing of size n_samples x n_clusters is stored, and the
+    rows are neither copied nor changed.
+
+    References
+    ----------
+    .. [1] Lloyd, S. (1982). Least squares quantization in PCM. *IEEE Trans. Inf. Theory* 28(2).
+       :doi:`10.1109/TIT.1982.1056489`
+    .. [2] Arthur, D. & Vassilvitskii, S. (2007). k-means++: the advantages of careful seeding.
+       *SODA '07*. :doi:`10.5555/1283383.1283494`
+    .. [3] Bahmani, B. et al. (2012). Scalable k-means++. *PVLDB* 5(7).
+       :doi:`10.14778/2180912.2180915`
+    .. [4] Newling, J. & Fleuret, F. (2016). Fast k-means with accurate bounds. *ICML*.
+       :doi:`10.48550/arXiv.1602.02514`
+    .. [5] Ding, Y. et al. (2015). Yinyang k-means: a drop-in replacement of the classic k-means
+       with consistent speedup. *ICML*, PMLR 37.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura import KMeans
+    >>> X = np.array([[1, 2], [2, 4], [0, 3], [10, 2], [11, 4], [9, 3]])
+    >>> model = KMeans(n_clusters=2, random_state=0).fit(X)
+    >>> sorted(model.cluster_centers_.tolist())
+    [[1.0, 3.0], [10.0, 3.0]]
+    >>> model.inertia_
+    8.0
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "init": [StrOptions(set(METHODS)), callable, "array-like"],
+        "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+        "algorithm": [StrOptions({*ALGORITHMS, "elkan"})],
+        "n_jobs": [
+            Interval(Integral, None, -1, closed="right"),
+            Interval(Integral, 1, None, closed="left"),
+            None,
+        ],
+        "engine": [StrOptions(set(ENGINES))],
+        "callback": [callable, None],
+    }
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        init: Any = "k-means++",
+        n_init: str | int = "auto",
+        max_iter: int = 300,
+        tol: float = 1e-4,
+        verbose: int = 0,
+        random_state: Any = None,
+        algorithm: str = "auto",
+        n_jobs: int | None = None,
+        engine: str = "auto",
+        callback: Callable[[KMeansStep], Any] | None = None,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.init = init
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.verbose = verbose
+        self.random_state = random_state
+        self.algorithm = algorithm
+        self.n_jobs = n_jobs
+        self.engine = engine
+        self.callback = callback
+
+    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> KMeans:
+        """Find the clusters of the rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; float32 is kept, everything else becomes float64. Sums are float64 always.
+        y : Ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative row weights; a weight of 2 counts as the row twice, 0 as its absence.
+
+        Returns
+        -------
+        KMeans
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the table, the weights or a parameter cannot be used; the message names which.
+        """
+        self._fit(X, sample_weight)
+        return self
+
+    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Any:
+        self._validate_params()
+        rows = validated_rows(self, X, fitting=True, min_rows=1, missing=MISSING)
+        weights = validated_weights(sample_weight, rows)
+        check_count(len(rows), weights, self.n_clusters, "n_clusters")
+        check_squares(rows, weights)
+        best = best_run(self, source_of(rows, weights, self.n_clusters, self.n_jobs))
+        self.cluster_centers_ = best.centres
+        self.labels_ = best.labels
+        self.inertia_ = best.inertia
+        self.n_iter_ = best.n_iter
+        self.status_ = best.status
+        found = np.count_nonzero(np.bincount(best.labels, minlength=self.n_clusters))
+        if found < self.n_clusters:
+            warnings.warn(
+                f"Only {found} of {self.n_clusters} clusters hold rows; the table may not have "
+                "more distinct rows. Use fewer clusters.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        return rows
+
+    def fit_predict(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> Labels:
+        """Find the clusters of the rows and return that of each.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : Ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative row weights.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Cluster numbers, ``labels_``.
+        """
+        self._fit(X, sample_weight)
+        return self.labels_
+
+    def fit_transform(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> NDArray[Any]:
+        """Find the clusters of the rows and return the distances from the centres.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : Ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative row weights.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_clusters)
+            Distances, as ``transform`` returns them.
+        """
+        return self._distances(self._fit(X, sample_weight))
+
+    def save(self, path: Any) -> None:
+        """Write the fitted model, but for ``labels_``, to a file that ``mixtura.load`` reads.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to; an existing file is replaced in one step, or left as it is on failure.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written.
+        """
+        check_is_fitted(self)
+        model_file.save(self, path)
+
+
+def best_run(estimator: KMeans, source: MemorySource) -> Clustering:
+    """Run k-means from every start the estimator asks for and return the run of least inertia.
+
+    Of runs that rounding may order, the first wins.
+    """
+    how = {"algorithm": estimator.algorithm, "engine": estimator.engine}
+    if estimator.algorithm == "elkan":
+        how["algorithm"] = "yinyang"
+    tol = estimator.tol * mean_variance(source) if estimator.tol else 0.0
+    best: Clustering | None = None
+    with verbose_logging(estimator.verbose):
+        for restart, centres in enumerate(starts(estimator, source)):
+            run = cluster(
+                source,
+                centres,
+                passes_for(source.X, len(centres), shift_of(centres), **how),
+                tol=tol,
+                max_iter=estimator.max_iter,
+                on_step=observer(estimator, restart),
+            )
+            if best is None or run.inertia < best.inertia * (1.0 - SAME_INERTIA):
+                best = run
+            if run.status is Status.CALLBACK:
+                break
+    assert best is not None
+    return best
+
+
+def starts(estimator: KMeans, source: MemorySource) -> Iterator[NDArray[Any]]:
+    """Yield the centres (k, d) of each start."""
+    init, k = estimator.init, estimator.n_clusters
+    state = check_random_state(estimator.random_state)
+    ordered = in_order(source) if isinstance(init, str) else source
+    for _ in range(n_starts(estimator)):
+        if isinstance(init, str):
+            yield seed(ordered, k, init, generator(state), engine=estimator.engine)
+        elif callable(init):
+            yield given_centres(init(read_only(source.X), k, random_state=state), source, k)
+        else:
+            yield given_centres(init, source, k)
+
+
+def in_order(source: MemorySource) -> Source:
+    """Return the rows of a small table sorted by what they hold, to draw from.
+
+    The draws of k-means++ then depend neither on the order of the rows nor on whether rows
+    repeat or have weights that say so.
+    """
+    if source.n_rows > SORTED_ROWS:
+        return source
+    weights = source.sample_weight
+    # Compared as bytes, the highest first, numbers have an order that rounding does not change.
+    cells = np.ascontiguousarray(source.X + 0.0, dtype=">f8")  # -0.0 becomes 0.0
+    order = np.argsort(cells.view(np.dtype((np.void, 8 * cells.shape[1])))[:, 0])
+    return OneBlock(source.X[order], None if weights is None else weights[order])
+
+
+def generator(state: np.random.RandomState) -> np.random.Generator:
+    """Return a generator seeded from the next draws of scikit-learn's kind of one."""
+    return np.random.default_rng(state.randint(0, 2**31, size=4).tolist())
+
+
+def n_starts(estimator: KMeans) -> int:
+    """Return the number of starts; given centres need one."""
+    init, n = estimator.init, estimator.n_init
+    drawn = isinstance(init, str) or callable(init)
+    if n == "auto":
+        return AUTO_STARTS if callable(init) or (drawn and init == "random") else 1
+    if not drawn and n != 1:
+        warnings.warn(
+            f"init holds the centres to start from: one start is run, not n_init={n}.",
+            RuntimeWarning,
+            stacklevel=6,
+        )
+        return 1
+    return int(n)
+
+
+def given_centres(given: Any, source: MemorySource, k: int) -> NDArray[Any]:
+    """Return centres (k, d) that a user brings, in the dtype of the rows."""
+    centres = as_finite("init", given)
+    if centres.shape != (k, source.n_features):
+        raise InputError(
+            f"init has shape {centres.shape}; this fit needs {(k, source.n_features)}."
+        )
+    return in_dtype(centres, source.X.dtype, "init")
+
+
+def mean_variance(source: MemorySource) -> float:
+    """Return the mean of the columns' variances, whatever the weights of the rows."""
+    pilot = source.X[:: max(1, source.n_rows // PILOT_ROWS)]
+    centre, family = pilot.mean(axis=0, dtype=np.float64)[None], family_named("diag")
+
+    def moments(rows: Any, weights: FloatArray | None) -> Any:
+        return array_api.moments(rows, np.ones((len(rows), 1)), None, centre, family)
+
+    total = source.map_reduce(moments)
+    total = total.recentred(centre + total.first / source.n_rows)
+    return float(total.second.mean() / source.n_rows)
+
+
+def observer(estimator: KMeans, restart: int) -> Callable[[NDArray[Any], list[float]], bool]:
+    """Return what each iteration reports to: the log if verbose, and the user's callback."""
+
+    def report(centres: NDArray[Any], trace: list[float]) -> bool:
+        step = KMeansStep(restart, len(trace) - 1, -trace[-1], centres)
+        if estimator.verbose:
+            text = "start %d, iteration %d: squared shift of the centres %.6g"
+            logger.info(text, step.restart, step.iteration, step.shift)
+        answer = None if estimator.callback is None else estimator.callback(step)
+        return isinstance(answer, bool | np.bool_) and bool(answer)
+
+    return report
+
+
+def kmeans_plusplus(
+    X: ArrayLike,
+    n_clusters: int,
+    *,
+    sample_weight: ArrayLike | None = None,
+    random_state: Any = None,
+    n_local_trials: int | None = None,
+    n_jobs: int | None = None,
+) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    r"""Choose rows to start k-means from by greedy k-means++.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Rows.
+    n_clusters : int
+        Number of rows to choose, at least 1.
+    sample_weight : array-like of shape (n_samples,), optional
+        Non-negative row weights.
+    random_state : int, RandomState or None, default=None
+        Seed of the draws.
+    n_local_trials : int, optional
+        Rows drawn for each centre, of which the best is kept; None for 2 + log(n_clusters), and
+        1 for k-means++ as it was published.
+    n_jobs : int, optional
+        Number of threads; None for every core. The rows chosen do not depend on it.
+
+    Returns
+    -------
+    centers : ndarray of shape (n_clusters, n_features)
+        The chosen rows.
+    indices : ndarray of shape (n_clusters,)
+        Their numbers.
+
+    Raises
+    ------
+    ValueError
+        If the table, the weights or a parameter cannot be used; the message names which.
+
+    Notes
+    -----
+    A row :math:`x_i` of weight :math:`v_i` is drawn with probability proportional to
+    :math:`v_i \min_j \lVert x_i - c_j \rVert^2` over the centres :math:`c_j` chosen before [1]_.
+
+    References
+    ----------
+    .. [1] Arthur, D. & Vassilvitskii, S. (2007). k-means++: the advantages of careful seeding.
+       *SODA '07*. :doi:`10.5555/1283383.1283494`
+
+    Examples
+    --------
+    >>> from mixtura import kmeans_plusplus
+    >>> centers, indices = kmeans_plusplus([[0.0], [0.0], [9.0]], 2, random_state=0)
+    >>> sorted(centers[:, 0].tolist())
+    [0.0, 9.0]
+    """
+    check_positive("n_clusters", n_clusters)
+    if n_local_trials is not None:
+        check_positive("n_local_trials", n_local_trials)
+    rows = checked_rows(X, None)
+    weights = validated_weights(sample_weight, rows)
+    check_count(len(rows), weights, n_clusters, "n_clusters")
+    check_squares(rows, weights)
+    source = source_of(rows, weights, n_clusters, n_jobs)
+    rng = generator(check_random_state(random_state))
+    indices = plus_plus(source, n_clusters, rng, n_trials=n_local_trials)
+    return rows[indices], indices
