@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mixtura.algorithms.loop import Ended, iterate
 from mixtura.algorithms.source import Source
 from mixtura.algorithms.stopping import Status
-from mixtura.kernels.kmeans import Labels, Passes, Tally, shift_of, squared_distances
+from mixtura.kernels.kmeans import Labels, Passes, Tally, shift_of
 from mixtura.model.families.base import FloatArray
 
 
@@ -77,15 +77,15 @@ def cluster(
         passes = passes.about(shift)
         passes.aim(run.state)
         source.map_parts(passes.assign)
-    inertia = source.map_parts(partial(part_inertia, run.state, passes.labels))
+    inertia = source.map_parts(partial(part_inertia, passes, run.state))
     return Clustering(run.state, passes.labels, inertia, n_iter, run.status)
 
 
 def part_inertia(
-    centres: NDArray[Any], labels: Labels, part: slice, rows: Any, weights: FloatArray | None
+    passes: Passes, centres: NDArray[Any], part: slice, rows: Any, weights: FloatArray | None
 ) -> float:
     """Return the weighted sum of squared distances of a block."""
-    apart = squared_distances(rows, centres, labels[part])
+    apart = passes.apart(part, rows, centres)
     return float(apart.sum() if weights is None else weights @ apart)
 
 
@@ -104,7 +104,7 @@ def filled(
     empty = np.flatnonzero(tally.rows == 0)
     if len(empty) == 0:
         return tally, 0
-    spare = partial(farthest, len(empty), centres, passes.labels, tally.rows)
+    spare = partial(farthest, len(empty), centres, passes, tally.rows)
     found = source.map_parts(spare)
     sums, weight, rows = tally.sums.copy(), tally.weight.copy(), tally.rows.copy()
     n_filled = 0
@@ -143,16 +143,15 @@ class Farthest:
 def farthest(
     most: int,
     centres: NDArray[Any],
-    labels: Labels,
+    passes: Passes,
     held: NDArray[np.int64],
     part: slice,
     rows: Any,
     weights: FloatArray | None,
 ) -> Farthest:
     """Return the farthest rows of a block that count, are apart and do not sit alone."""
-    own = labels[part]
-    apart = squared_distances(rows, centres, own)
-    spare = (held[own] > 1) & (apart > 0)
+    apart = passes.apart(part, rows, centres)
+    spare = (held[passes.labels[part]] > 1) & (apart > 0)
     if weights is not None:
         spare &= weights > 0
     candidates = np.flatnonzero(spare)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from mixtura.algorithms.kmeans import filled, means, part_inertia
 from mixtura.algorithms.seeding import draw
 from mixtura.algorithms.source import Source
-from mixtura.kernels.kmeans import Passes, Tally, squared_distances
+from mixtura.kernels.kmeans import Passes, Tally
 from mixtura.model.families.base import FloatArray
 
 #: A batch has told what it can once half of the centres move by less than this part of their
@@ -138,8 +138,8 @@ class Nested:
     @property
     def inertia(self) -> float:
         """The weighted sum of squared distances over the batch, by the labels of the last pass."""
-        labels = self.batch.passes.labels
-        return self.batch.source.map_parts(partial(part_inertia, self.step.centres, labels))
+        passes = self.batch.passes
+        return self.batch.source.map_parts(partial(part_inertia, passes, self.step.centres))
 
 
 def nested(
@@ -189,7 +189,7 @@ class Enough:
     def _hidden(self, batch: Batch, probe: tuple[Any, Any], step: Step) -> bool:
         """Return whether half of the centres moved by little of their standard errors."""
         rows, weights = probe
-        apart = squared_distances(rows, step.centres, batch.passes.labels[: len(rows)])
+        apart = batch.passes.apart(slice(0, len(rows)), rows, step.centres)
         mean = np.average(apart, weights=weights)
         self.deviation = float(np.sqrt(np.average((apart - mean) ** 2, weights=weights)))
         held = step.tally.rows > 0
@@ -275,7 +275,7 @@ def revived(
     mass = np.empty(len(rows))
 
     def weigh(part: slice, block: Any, weights: FloatArray | None) -> int:
-        apart = squared_distances(block, centres, passes.labels[part])
+        apart = passes.apart(part, block, centres)
         mass[part] = apart if weights is None else weights * apart
         return 0
 

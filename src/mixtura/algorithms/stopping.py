@@ -24,10 +24,10 @@ NEGLIGIBLE = 1e-4
 class Status(Enum):
     """How a run ended, as a sentence for people."""
 
-    CONVERGED = "Converged: the log-likelihood has settled to within the tolerance."
+    CONVERGED = "Converged: the fit has settled to within the tolerance."
     MAX_ITER = (
-        "Stopped at max_iter before the log-likelihood settled. Raise max_iter, or raise tol if "
-        "this is close enough."
+        "Stopped at max_iter before the fit settled. Raise max_iter, or raise tol if this is close "
+        "enough."
     )
     CALLBACK = "Stopped by the callback."
     COLLAPSED = (

@@ -13,10 +13,11 @@ from mixtura.cli.console import errors_as_exit_codes, messages_shown
 from mixtura.cli.demo import demo
 from mixtura.cli.fit import fit
 from mixtura.cli.info import info
+from mixtura.cli.kmeans import kmeans
 from mixtura.cli.sample import sample
 from mixtura.cli.score import score
 
-HELP = """Fit mixtures of Gaussians to tables, and use the fitted models.
+HELP = """Fit mixtures of Gaussians and k-means to tables, and use the fitted models.
 
 Arguments come in the order MODEL, then TABLE. Results go to standard output, everything else to
 standard error.
@@ -66,5 +67,5 @@ def root(
     """Take the options that stand before the command."""
 
 
-for command in (fit, assign, score, sample, info, demo):
+for command in (fit, kmeans, assign, score, sample, info, demo):
     app.command()(command)

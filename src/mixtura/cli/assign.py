@@ -1,4 +1,4 @@
-"""``mixtura assign``: say for every row of a table which component it belongs to."""
+"""``mixtura assign``: say for every row of a table which component or cluster it belongs to."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ import typer
 from numpy.typing import NDArray
 from rich.console import RenderableType
 
-from mixtura.cli.console import grid, print_json, show
-from mixtura.cli.models import load_model, matching_matrix
-from mixtura.cli.options import ENDINGS, JsonOption, ModelArgument, TableArgument, ThreadsOption
+from mixtura import KMeans
+from mixtura.cli.clusters import nearest
+from mixtura.cli.console import grid, number, print_json, show
+from mixtura.cli.models import load_model, matching_columns
+from mixtura.cli.options import (
+    ENDINGS,
+    JsonOption,
+    ModelArgument,
+    TableArgument,
+    ThreadsOption,
+    naming,
+)
 from mixtura.io.tables import STREAM, check_writable, read_table, write_table
 
 SURE = 0.99
@@ -27,10 +36,11 @@ def assign(
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Append to every row its component, the probabilities and the certainty.
+    """Append to every row its component or cluster, and how sure or how near that is.
 
-    The new columns are component (from 0), probability_0, probability_1 and so on, and certainty,
-    the largest of them. All columns of the table are kept as they are. The columns that the model
+    The new columns of a mixture are component (from 0), probability_0, probability_1 and so on,
+    and certainty, the largest of them; those of k-means are cluster (from 0) and
+    distance_to_center. All columns of the table are kept as they are. The columns that the model
     needs are found by their names, in any order.
     """
     if as_json and output == STREAM:
@@ -38,16 +48,21 @@ def assign(
     check_writable(output, table, model)
     fitted, names = load_model(model, threads)
     source = read_table(table)
-    probabilities = fitted.predict_proba(matching_matrix(source, fitted, names))
-    columns = assignment(probabilities)
+    numeric = matching_columns(source, fitted, names)
+    with naming(source, numeric.names):
+        if isinstance(fitted, KMeans):
+            columns = nearest_clusters(fitted, numeric.X)
+            result = cluster_facts(columns, len(fitted.cluster_centers_))
+        else:
+            columns = assignment(fitted.predict_proba(numeric.X))
+            result = group_facts(columns)
     write_table(output, source.appended(columns))
     if output == STREAM:
         return
-    result = group_facts(columns)
     if as_json:
         print_json({"table": source.source, "output": output, **result})
     else:
-        show(groups_table(result))
+        show(clusters_table(result) if isinstance(fitted, KMeans) else groups_table(result))
 
 
 def assignment(probabilities: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -87,3 +102,36 @@ def groups_table(result: dict[str, Any]) -> RenderableType:
         mean = "-" if certainty is None else f"{certainty:.4f}"
         rows.append([str(j), f"{size:,}", share, mean, f"{sure:,}"])
     return grid(["component", "rows", "share", "mean certainty", "rows above 99 %"], rows)
+
+
+def nearest_clusters(model: KMeans, X: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Return the columns that ``assign`` appends for k-means."""
+    labels, squared = nearest(model, X)
+    return {"cluster": labels, "distance_to_center": np.sqrt(squared)}
+
+
+def cluster_facts(columns: dict[str, NDArray[Any]], k: int) -> dict[str, Any]:
+    """Return how many rows each cluster received, and how far they are from its centre."""
+    labels, distances = columns.values()
+    each = [distances[labels == j] for j in range(k)]
+    return {
+        "rows": len(labels),
+        "sizes": [len(own) for own in each],
+        "mean_distance": [own.mean() if len(own) else None for own in each],
+        "largest_distance": [own.max() if len(own) else None for own in each],
+    }
+
+
+def clusters_table(result: dict[str, Any]) -> RenderableType:
+    """Return the facts of the clusters as a table for people."""
+    columns = (result[name] for name in ("sizes", "mean_distance", "largest_distance"))
+    rows = [
+        [
+            str(j),
+            f"{size:,}",
+            f"{size / result['rows']:.1%}",
+            *("-" if value is None else number(value) for value in distances),
+        ]
+        for j, (size, *distances) in enumerate(zip(*columns, strict=True))
+    ]
+    return grid(["cluster", "rows", "share", "mean distance", "largest distance"], rows)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mixtura import load
-from mixtura.cli.console import facts, plain, print_json, show
+from mixtura import GaussianMixture, load
+from mixtura.cli import clusters
+from mixtura.cli.console import facts, number, plain, print_json, show
 from mixtura.cli.models import (
     collapsed_line,
     column_names,
@@ -19,16 +20,18 @@ from mixtura.io.table import counted
 
 
 def info(model: ModelArgument, as_json: JsonOption = False) -> None:
-    """Print what a model file holds: weights, means and deviations, settings, how the fit went.
+    """Print what a model file holds: its parameters, settings, how the fit went.
 
     With --json it is all there: also the covariances and the log-likelihood of every iteration.
     """
     _, metadata = read_model(model)
     fitted = load(model)
     names = column_names(fitted)
-    about = description(fitted, names)
+    is_mixture = isinstance(fitted, GaussianMixture)
+    about = description(fitted, names) if is_mixture else clusters.description(fitted, names)
     file = {
         "model": str(model),
+        "kind": metadata["kind"],
         "schema": metadata["schema"],
         "library_version": metadata["library_version"],
         "settings": fitted.get_params(),
@@ -36,22 +39,46 @@ def info(model: ModelArgument, as_json: JsonOption = False) -> None:
     if as_json:
         print_json({**file, **about})
         return
-    show(facts(info_facts({**file, **about})), "", components_table(fitted, names))
+    lines = mixture_lines(about) if is_mixture else cluster_lines(about)
+    table = components_table(fitted, names) if is_mixture else clusters.centers_table(fitted, names)
+    show(facts({**file_line(file), **lines, **settings_line(file)}), "", table)
 
 
-def info_facts(about: dict[str, Any]) -> dict[str, str]:
-    """Return what is not a parameter as names and values for people."""
-    trace = counted(len(about["log_likelihood_per_row_trace"]), "value")
-    settings = [
-        f"{name}={plain(value)}" for name, value in about["settings"].items() if value is not None
-    ]
+def file_line(file: dict[str, Any]) -> dict[str, str]:
+    """Return what the file is as a name and a value for people."""
+    written = f"written by mixtura {file['library_version']} (schema {file['schema']})"
+    return {"file": f"{file['model']}, {written}"}
+
+
+def settings_line(file: dict[str, Any]) -> dict[str, str]:
+    """Return the settings of the fit as a name and a value for people."""
+    given = {name: plain(value) for name, value in file["settings"].items() if value is not None}
+    return {"settings": ", ".join(f"{name}={value}" for name, value in given.items())}
+
+
+def fit_lines(about: dict[str, Any], kind: str) -> dict[str, str]:
+    """Return what was fitted, by which ``kind`` of model, and why it stopped, for people."""
     return {
-        "file": f"{about['model']}, written by mixtura {about['library_version']} "
-        f"(schema {about['schema']})",
-        "model": model_line(about),
+        "model": kind,
         "columns": ", ".join(about["columns"] or []) or f"{about['n_columns']}, without names",
         "status": in_flags(about["status"]),
+    }
+
+
+def mixture_lines(about: dict[str, Any]) -> dict[str, str]:
+    """Return what is known of a mixture but its parameters, for people."""
+    trace = counted(len(about["log_likelihood_per_row_trace"]), "value")
+    return {
+        **fit_lines(about, model_line(about)),
         **collapsed_line(about),
         "iterations": f"{about['iterations']}, log-likelihood trace of {trace}",
-        "settings": ", ".join(settings),
+    }
+
+
+def cluster_lines(about: dict[str, Any]) -> dict[str, str]:
+    """Return what is known of k-means but its centres, for people."""
+    return {
+        **fit_lines(about, clusters.model_line(about)),
+        "iterations": str(about["iterations"]),
+        "inertia": number(about["inertia"], 7),
     }

@@ -9,17 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 
-from mixtura import GaussianMixture, load
+from mixtura import GaussianMixture, KMeans, load
 from mixtura._errors import TableError
 from mixtura.cli.console import grid, number, width
 from mixtura.io.arrays import generic_names
-from mixtura.io.columns import numeric_columns
+from mixtura.io.columns import Numeric, numeric_columns
 from mixtura.io.table import Table, counted
 
 COMPONENT_WIDTH = 20  # characters that a mean, its deviation and a gap may take
 
 
-def load_model(path: Path, threads: int | None = None) -> tuple[GaussianMixture, list[str] | None]:
+Model = GaussianMixture | KMeans
+
+
+def load_model(path: Path, threads: int | None = None) -> tuple[Model, list[str] | None]:
     """Return a model that takes plain matrices, and the names of its columns if it has any."""
     model = load(path)
     names = column_names(model)
@@ -29,23 +32,23 @@ def load_model(path: Path, threads: int | None = None) -> tuple[GaussianMixture,
     return model, names
 
 
-def column_names(model: GaussianMixture) -> list[str] | None:
+def column_names(model: Model) -> list[str] | None:
     """Return the names of the columns that the model was fitted on."""
     names = getattr(model, "feature_names_in_", None)
     return None if names is None else [str(name) for name in names]
 
 
-def matching_matrix(table: Table, model: GaussianMixture, names: list[str] | None) -> NDArray[Any]:
+def matching_columns(table: Table, model: Model, names: list[str] | None) -> Numeric:
     """Return the columns that the model needs: by name, or by position if it knows no names."""
     if names is not None:
-        return numeric_columns(table, names).X
+        return numeric_columns(table, names)
     numeric = numeric_columns(table)
     if len(numeric.names) != model.n_features_in_:
         raise TableError(
             f"{table.source} has {counted(len(numeric.names), 'column')} of numbers; the model, "
             f"which has no column names, needs {model.n_features_in_}."
         )
-    return numeric.X
+    return numeric
 
 
 def log_likelihood_facts(model: GaussianMixture, total: float, weight: float) -> dict[str, float]:
@@ -122,14 +125,21 @@ def standard_deviations(model: GaussianMixture) -> NDArray[Any]:
 def components_table(model: GaussianMixture, names: list[str] | None) -> RenderableType:
     """Return weights, means and standard deviations, as many components abreast as fit."""
     names = names or generic_names(model.n_features_in_)
-    labels = ["weight", *names]
-    abreast = max(1, (width() - max(map(len, labels))) // COMPONENT_WIDTH)
+    cells = [component_cells(model, j) for j in range(len(model.weights_))]
+    return side_by_side("mean ± sd", ["weight", *names], "component", cells, COMPONENT_WIDTH)
+
+
+def side_by_side(
+    corner: str, labels: list[str], noun: str, cells: list[list[str]], needed: int
+) -> RenderableType:
+    """Return a column of cells for every group, as many abreast as fit if each has ``needed``."""
+    abreast = max(1, (width() - max(map(len, [corner, *labels]))) // needed)
     tables: list[RenderableType] = []
-    for start in range(0, len(model.weights_), abreast):
-        columns = range(start, min(start + abreast, len(model.weights_)))
-        cells = [component_cells(model, j) for j in columns]
-        rows = [list(row) for row in zip(labels, *cells, strict=True)]
-        tables += [grid(["mean ± sd", *(f"component {j}" for j in columns)], rows), ""]
+    for start in range(0, len(cells), abreast):
+        shown = cells[start : start + abreast]
+        rows = [list(row) for row in zip(labels, *shown, strict=True)]
+        headers = [f"{noun} {start + j}" for j in range(len(shown))]
+        tables += [grid([corner, *headers], rows), ""]
     return Group(*tables[:-1])
 
 

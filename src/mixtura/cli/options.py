@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import math
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from enum import StrEnum
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mixtura.io.table import named
+from mixtura._errors import InputError, ModelFileError, TableError
+from mixtura.io.table import Table, named
 
 ENDINGS = ".csv .tsv .txt (also .gz) .parquet .arrow .feather .npy .npz"
 
@@ -20,6 +23,7 @@ FLAGS = {
     "covariance_type": "--covariance",
     "init_params": "--init",
     "max_iter": "--max-iter",
+    "n_clusters": "-k",
     "n_components": "-k",
     "n_init": "--n-init",
     "n_jobs": "--threads",
@@ -31,6 +35,15 @@ FLAGS = {
 ASIDE = re.compile(r"( in GaussianMixture)?,( or)? min_variance in [\w ]+(?=\))")
 PARAMETER = re.compile(rf"(?<![\w'./-])\b({'|'.join(FLAGS)})\b(=)?(?!\.\w)")  # whole words
 
+
+class Engine(StrEnum):
+    """The kernels."""
+
+    auto = "auto"
+    numpy = "numpy"
+    numba = "numba"
+
+
 TableArgument = Annotated[
     str,
     typer.Argument(
@@ -41,8 +54,26 @@ TableArgument = Annotated[
 ]
 ModelArgument = Annotated[
     Path,
-    typer.Argument(metavar="MODEL", help="Model file written by 'fit'.", show_default=False),
+    typer.Argument(
+        metavar="MODEL", help="Model file that 'fit' or 'kmeans' wrote.", show_default=False
+    ),
 ]
+OutputModelOption = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write the model here.")
+]
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--columns", help="Columns to fit, as a,b.", show_default="every column of numbers"
+    ),
+]
+DropOption = Annotated[str | None, typer.Option("--drop", help="Columns to leave out, as a,b.")]
+WeightsOption = Annotated[
+    str | None, typer.Option("--weights", help="Column that holds the weight of each row.")
+]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed; equal seeds give equal models.")]
+MaxIterOption = Annotated[int, typer.Option(min=1, help="Most iterations of one start.")]
+EngineOption = Annotated[Engine, typer.Option(help="Kernels.")]
 ThreadsOption = Annotated[
     int | None,
     typer.Option(
@@ -74,6 +105,13 @@ def number_or_auto(option: str, name: str) -> float | str:
     raise typer.BadParameter(message, param_hint=name)
 
 
+def finite(value: float) -> float:
+    """Return a number as it is, or raise where it is infinite or none."""
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number.")
+    return value
+
+
 def check_choice(columns: list[str] | None, drop: list[str] | None, weights: str | None) -> None:
     """Raise where ``--columns`` names nothing, or two options name one column."""
     if columns == []:
@@ -89,3 +127,15 @@ def in_flags(text: str) -> str:
     """Return a message of the library with its parameters called as the options are."""
     text = ASIDE.sub("", text)
     return PARAMETER.sub(lambda match: FLAGS[match[1]] + (" " if match[2] else ""), text)
+
+
+@contextmanager
+def naming(table: Table, names: list[str]) -> Iterator[None]:
+    """Let an error of the library name the table and its columns, and parameters as options."""
+    try:
+        yield
+    except (TableError, ModelFileError):
+        raise
+    except InputError as error:
+        text = re.sub(r"\bcolumn (\d+)\b", lambda m: f"column '{names[int(m[1])]}'", str(error))
+        raise TableError(f"{table.source}: {in_flags(text)}") from None

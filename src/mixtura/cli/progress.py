@@ -13,7 +13,6 @@ from typing import Any
 
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from mixtura import Mixture
 from mixtura.algorithms.stopping import SAFETY
 from mixtura.cli.console import announce, messages
 from mixtura.estimators.fitting import AUTO_TOL
@@ -27,16 +26,12 @@ class Watch:
     ``keep`` says whether an interrupted fit is worth finishing its iteration.
     """
 
-    def __init__(self, tol: float | str, max_iter: int, weight: float, *, keep: bool) -> None:
-        self.tol = tol
-        self.max_iter = max_iter
-        self.weight = weight
+    def __init__(self, *, keep: bool) -> None:
         self.keep = keep
-        self.best: Mixture | None = None
+        self.best: Any = None
         self.iterations = 0
         self.stopping = False
         self.progress: Progress | None = None
-        self._best_log_likelihood = -math.inf
         self._started = time.monotonic()
         self._lock = threading.Lock()
 
@@ -44,24 +39,72 @@ class Watch:
         """Take note of one iteration; return True to stop the fit."""
         with self._lock:
             self.iterations += 1
-            if step.log_likelihood > self._best_log_likelihood or self.best is None:
-                self._best_log_likelihood, self.best = step.log_likelihood, step.mixture
+            self.take(step)
             if self.progress is not None:
-                self._show(self.progress, step)
+                start = f"start {step.restart + 1}, " if step.restart else ""
+                line = f"{start}iteration {step.iteration}, {self.words(step)}"
+                self.progress.update(self.progress.task_ids[0], description=line)
         return self.stopping
 
-    def _show(self, progress: Progress, step: Any) -> None:
-        """Refresh the line on the terminal."""
+    def take(self, step: Any) -> None:
+        """Keep what is needed to go on from the best iteration so far."""
+        raise NotImplementedError
+
+    def words(self, step: Any) -> str:
+        """Return how far the fit is; a line of the terminal has 80 characters."""
+        raise NotImplementedError
+
+    def time_left(self, iterations: float) -> str:
+        """Return how long so many iterations take."""
+        return duration(iterations * (time.monotonic() - self._started) / self.iterations)
+
+
+class MixtureWatch(Watch):
+    """The callback of a GaussianMixture; ``best`` is its mixture of highest log-likelihood."""
+
+    def __init__(self, tol: float | str, max_iter: int, weight: float, *, keep: bool) -> None:
+        super().__init__(keep=keep)
+        self.tol = tol
+        self.max_iter = max_iter
+        self.weight = weight
+        self._best_log_likelihood = -math.inf
+
+    def take(self, step: Any) -> None:
+        """Keep the mixture of highest log-likelihood."""
+        if step.log_likelihood > self._best_log_likelihood or self.best is None:
+            self._best_log_likelihood, self.best = step.log_likelihood, step.mixture
+
+    def words(self, step: Any) -> str:
+        """Return the log-likelihood, what it has gained, and the time left."""
         gain = step.gain / self.weight
         left = iterations_left(gain, step.remaining, self.tol)
         left = min(left, self.max_iter - step.iteration)
-        seconds = left * (time.monotonic() - self._started) / self.iterations
-        start = f"start {step.restart + 1}, " if step.restart else ""
-        line = (  # within 80 characters
-            f"{start}iteration {step.iteration}, log-likelihood/row "
-            f"{step.log_likelihood / self.weight:.5f}, gain {gain:.0e}, {duration(seconds)} left"
+        return (
+            f"log-likelihood/row {step.log_likelihood / self.weight:.5f}, gain {gain:.0e}, "
+            f"{self.time_left(left)} left"
         )
-        progress.update(progress.task_ids[0], description=line)
+
+
+class CentresWatch(Watch):
+    """The callback of a KMeans; ``best`` holds the last step of every start.
+
+    A step does not know its inertia, so that the best of them remains to be found.
+    """
+
+    def __init__(self, n_starts: int, max_iter: int, *, keep: bool) -> None:
+        super().__init__(keep=keep)
+        self.n_starts = n_starts
+        self.max_iter = max_iter
+
+    def take(self, step: Any) -> None:
+        """Keep the step."""
+        self.best = {**(self.best or {}), step.restart: step}
+
+    def words(self, step: Any) -> str:
+        """Return how far the centres have moved, and the time left at the most."""
+        left = (self.n_starts - step.restart) * self.max_iter - step.iteration
+        moved = math.sqrt(step.shift)
+        return f"centres moved by {moved:.2e}, at most {self.time_left(left)} left"
 
 
 def iterations_left(gain: float, remaining: float, tol: float | str) -> float:

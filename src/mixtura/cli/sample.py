@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mixtura import InputError, KMeans
 from mixtura.cli.models import load_model
 from mixtura.cli.options import ENDINGS, ModelArgument
 from mixtura.io.arrays import generic_names
@@ -26,6 +27,12 @@ def sample(
     """Draw rows from a model, with the component that each was drawn from."""
     check_writable(output, model)
     fitted, names = load_model(model)
+    if isinstance(fitted, KMeans):
+        raise InputError(
+            f"{model}: holds k-means centres, which do not say how rows spread about them, so that "
+            "none can be drawn; fit a mixture with mixtura fit, or make one of the clusters in "
+            "Python: KMeans.as_mixture(X).sample(n)."
+        )
     X, component = fitted.mixture_.sample(rows, random_state=seed)
     labels = names or generic_names(fitted.n_features_in_)
     table = Table(str(model), pa.table(list(X.T.copy()), names=labels))

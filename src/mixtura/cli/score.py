@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from numpy.typing import NDArray
 
+from mixtura import KMeans
+from mixtura.cli.clusters import inertia_facts, inertia_lines, nearest
 from mixtura.cli.console import facts, print_json, show
 from mixtura.cli.models import (
+    Model,
     likelihood_lines,
     load_model,
     log_likelihood_facts,
-    matching_matrix,
+    matching_columns,
 )
-from mixtura.cli.options import ENDINGS, JsonOption, ModelArgument, TableArgument, ThreadsOption
+from mixtura.cli.options import (
+    ENDINGS,
+    JsonOption,
+    ModelArgument,
+    TableArgument,
+    ThreadsOption,
+    naming,
+)
 from mixtura.io.table import counted
 from mixtura.io.tables import STREAM, check_writable, read_table, write_table
 
@@ -26,26 +37,44 @@ def score(
         typer.Option(
             "--output",
             "-o",
-            help=f"Write the table here with a column log_density (nats): {ENDINGS}.",
+            help="Write the table here with a column log_density (nats), or squared_distance "
+            f"for k-means: {ENDINGS}.",
         ),
     ] = None,
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the log-likelihood of a table under a model, in nats, and BIC and AIC."""
+    """Print how well a model describes a table.
+
+    For a mixture that is the log-likelihood, in nats, with BIC and AIC; for k-means the inertia,
+    the sum of the squared distances of the rows from their nearest centres.
+    """
     if output == STREAM:
         raise typer.BadParameter("the scores go to standard output: give -o a file.")
     if output is not None:
         check_writable(output, table, model)
     fitted, names = load_model(model, threads)
     source = read_table(table)
-    log_density = fitted.score_samples(matching_matrix(source, fitted, names))
+    numeric = matching_columns(source, fitted, names)
+    with naming(source, numeric.names):
+        column, values = row_scores(fitted, numeric.X)
     if output is not None:
-        write_table(output, source.appended({"log_density": log_density}))
-    n_rows = source.n_rows
-    result = log_likelihood_facts(fitted, float(log_density.sum()), n_rows)
+        write_table(output, source.appended({column: values}))
+    n_rows, total = source.n_rows, float(values.sum())
+    if isinstance(fitted, KMeans):
+        result = inertia_facts(total, n_rows)
+        lines = inertia_lines(result)
+    else:
+        result = log_likelihood_facts(fitted, total, n_rows)
+        lines = likelihood_lines(result)
     if as_json:
         print_json({"table": source.source, "rows": n_rows, "output": output, **result})
         return
-    lines = {"table": f"{source.source}: {counted(n_rows, 'row')}", **likelihood_lines(result)}
-    show(facts(lines))
+    show(facts({"table": f"{source.source}: {counted(n_rows, 'row')}", **lines}))
+
+
+def row_scores(model: Model, X: NDArray[Any]) -> tuple[str, NDArray[Any]]:
+    """Return the score (n,) of every row and the name of its column."""
+    if isinstance(model, KMeans):
+        return "squared_distance", nearest(model, X)[1]
+    return "log_density", model.score_samples(X)

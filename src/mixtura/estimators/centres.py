@@ -23,7 +23,7 @@ from mixtura.algorithms.restarts import relative_floor
 from mixtura.estimators.functional import source_for
 from mixtura.estimators.validation import check_squares, validated_rows, validated_weights
 from mixtura.kernels import array_api
-from mixtura.kernels.kmeans import Labels, chunks, passes_for, shift_of, work
+from mixtura.kernels.kmeans import Labels, Passes, chunks, passes_for, shift_of, work
 from mixtura.model import Family, Mixture, Statistics, family_named, maximise
 from mixtura.model.families.base import FloatArray
 from mixtura.sources import MemorySource
@@ -60,8 +60,8 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
 
     def _nearest(
         self, X: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> tuple[MemorySource, Labels]:
-        """Return the rows as a source, and the numbers (n,) of their nearest centres."""
+    ) -> tuple[MemorySource, Passes]:
+        """Return the rows as a source, and passes that know their nearest centres."""
         rows = self._rows(X)
         centres = in_dtype(self.cluster_centers_, rows.dtype, "cluster_centers_")
         weights = validated_weights(sample_weight, rows)
@@ -71,7 +71,7 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         )
         passes.aim(centres)
         source.map_parts(passes.assign)
-        return source, passes.labels
+        return source, passes
 
     def _distances(self, rows: Any) -> NDArray[Any]:
         k = len(self.cluster_centers_)
@@ -92,7 +92,7 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         ndarray of int32 of shape (n_samples,)
             Cluster numbers; of centres equally near the first.
         """
-        return self._nearest(X)[1]
+        return self._nearest(X)[1].labels
 
     def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Return the distances of the rows from the centres.
@@ -126,8 +126,8 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         float
             Minus the weighted sum of squared distances from the nearest centres.
         """
-        source, labels = self._nearest(X, sample_weight)
-        return -source.map_parts(partial(part_inertia, self.cluster_centers_, labels))
+        source, passes = self._nearest(X, sample_weight)
+        return -source.map_parts(partial(part_inertia, passes, self.cluster_centers_))
 
     def as_mixture(
         self,
@@ -164,10 +164,10 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         likelihood, bounded from below by 1e-8 times the covariance of all rows, as
         ``GaussianMixture`` bounds its own.
         """
-        source, labels = self._nearest(X, sample_weight)
+        source, passes = self._nearest(X, sample_weight)
         family = family_named(covariance_type)
         centres = self.cluster_centers_.astype(np.float64)
-        statistics = hard_statistics(source, labels, centres, family)
+        statistics = hard_statistics(source, passes.labels, centres, family)
         if (statistics.zeroth == 0).any():
             raise InputError(
                 f"cluster {int(np.argmin(statistics.zeroth))} has no row in X; pass the rows of "
@@ -185,7 +185,7 @@ def source_of(rows: Any, weights: FloatArray | None, k: int, n_jobs: int | None)
         rows,
         weights,
         row_work=work(1, d, k),
-        result_size=k * (d + 2),
+        result_size=4 * k * (d + 2),  # adding them up must not show beside a bounded pass
         threads=n_threads(n_jobs),
     )
 

@@ -64,17 +64,23 @@ class Passes(Protocol):
     """
 
     name: str
-    labels: Labels
     shift: NDArray[Any]
+
+    @property
+    def labels(self) -> Labels:
+        """Numbers (n,) of the nearest centres."""
 
     def aim(self, centres: NDArray[Any]) -> None:
         """Take new centres (k, d), in the dtype of the rows."""
 
     def assign(self, part: slice, rows: Any, weights: FloatArray | None) -> Tally:
-        """Update the labels of a block, the rows ``part`` of the table; return what that changes."""
+        """Update the labels of a block, the rows ``part``; return what that changes."""
 
     def place(self, row: int, label: int) -> None:
         """Put one row into a cluster, whose centre need not be the nearest."""
+
+    def apart(self, part: slice, rows: Any, centres: NDArray[Any]) -> FloatArray:
+        """Return the squared distances (b,) of the rows ``part`` from their labels' ``centres``."""
 
     def about(self, shift: NDArray[Any]) -> Passes:
         """Return passes over the same rows taken about ``shift``: these, if it is theirs."""
@@ -105,6 +111,14 @@ class NumPyPasses:
     def place(self, row: int, label: int) -> None:
         """Put one row into a cluster."""
         self.labels[row] = label
+
+    def apart(self, part: slice, rows: Any, centres: NDArray[Any]) -> FloatArray:
+        """Return the squared distances of the rows ``part`` from their centres."""
+        labels, squares = self.labels[part], np.empty(len(rows))
+        for chunk in chunks(len(rows), rows.shape[1]):
+            difference = rows[chunk].astype(np.float64) - centres[labels[chunk]]
+            np.einsum("ij,ij->i", difference, difference, out=squares[chunk])
+        return squares
 
     def about(self, shift: NDArray[Any]) -> NumPyPasses:
         """Return passes over the same rows taken about ``shift``."""
@@ -143,15 +157,6 @@ def change(x: FloatArray, w: FloatArray, old: Any, new: Any, k: int) -> Tally:
     return Tally(sums, added(w), added(1 * counting).astype(np.int64), int(counting.sum()))
 
 
-def squared_distances(rows: Any, centres: NDArray[Any], labels: Any) -> FloatArray:
-    """Return the squared Euclidean distances (n,) of rows from the centres of their labels."""
-    out = np.empty(len(rows))
-    for chunk in chunks(len(rows), rows.shape[1]):
-        apart = rows[chunk].astype(np.float64) - centres[labels[chunk]]
-        np.einsum("ij,ij->i", apart, apart, out=out[chunk])
-    return out
-
-
 def work(n_rows: int, n_features: int, k: int) -> float:
     """Return the cost of one full pass, in about nanoseconds of one core in machine code."""
     return n_rows * (5.0 + k * (0.3 + 0.04 * n_features))
@@ -163,7 +168,13 @@ def passes_for(
     """Return passes over rows (n, d) to find the nearest of ``k`` centres about ``shift``."""
     if algorithm not in ALGORITHMS:
         raise InputError(f"algorithm={algorithm!r} is not one of {', '.join(ALGORITHMS)}.")
-    if not choose(engine, rows, work(*rows.shape, k) * NUMBA_WORK / COMPILED_WORK).compiled:
+    bounded = algorithm in ("exponion", "yinyang")
+    if bounded and engine == "numpy":
+        raise InputError(
+            f"engine='numpy' cannot run algorithm={algorithm!r}; leave one of them at 'auto'."
+        )
+    cost = work(len(rows), rows.shape[1], k) * NUMBA_WORK / COMPILED_WORK
+    if not choose("numba" if bounded else engine, rows, cost).compiled:
         return NumPyPasses(len(rows), shift)
     from mixtura.kernels.cpu import kmeans as cpu  # imports Numba
 

@@ -107,7 +107,16 @@ def _signature(name: str, family: str, dtype: str) -> tuple[Any, ...]:
     factors = [input_type(dimensions) if family == each else types.none for each in FAMILIES]
     if name == "expect":
         sums = (output_type(1), output_type(2), output_type(dimensions))
-        return (rows, input_type(1), input_type(1), input_type(2), input_type(2), *factors, input_type(1), *sums)
+        return (
+            rows,
+            input_type(1),
+            input_type(1),
+            input_type(2),
+            input_type(2),
+            *factors,
+            input_type(1),
+            *sums,
+        )
     described = (output_type(1), output_type(1, types.int64), output_type(2))
     return (rows, input_type(1), input_type(2), *factors, input_type(1), *described)
 

@@ -10,9 +10,9 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from mixtura.kernels.cpu import nearest
+from mixtura.kernels.cpu import exponion, nearest, yinyang
 from mixtura.kernels.cpu.compiled import compiled, input_type, output_type, row_type
-from mixtura.kernels.cpu.scores import lanes
+from mixtura.kernels.cpu.scores import ROWS, lanes
 from mixtura.kernels.kmeans import Labels, Passes, Tally
 from mixtura.model.families.base import FloatArray
 
@@ -37,7 +37,6 @@ class Lloyd:
     def __init__(self, n_rows: int, shift: NDArray[Any]) -> None:
         self.labels: Labels = np.full(n_rows, -1, dtype=np.int32)
         self.shift = shift
-        self._shift = shift if shift.any() else shift[:0]
         self.passes = 0
         self._spent: list[tuple[int, int]] = []
 
@@ -48,6 +47,12 @@ class Lloyd:
         self.packed, self.offsets, self.numbers = packed(self.centres, np.arange(len(centres)))
         self._pass = code(self.name, str(centres.dtype))
 
+    def apart(self, part: slice, rows: Any, centres: NDArray[Any]) -> FloatArray:
+        """Return the squared distances of the rows ``part`` from their centres."""
+        out, given = np.empty(len(rows)), np.ascontiguousarray(centres, dtype=rows.dtype)
+        code("squares", str(rows.dtype))(rows, given, self.labels[part], out)
+        return out
+
     def begin_pass(self) -> None:
         """Count the pass, and start to count what it takes."""
         self.passes += 1
@@ -56,7 +61,7 @@ class Lloyd:
     def cost(self) -> float:
         """Return the cycles of the last pass, by what it did."""
         looked, compared = (sum(counts) for counts in zip(*self._spent, strict=True))
-        run = nearest.ROWS * (len(self.shift) + self.run_cycles)
+        run = ROWS * (len(self.shift) + self.run_cycles)
         return len(self.labels) * 2.0 + looked * self.row_cycles + compared * run
 
     def place(self, row: int, label: int) -> None:
@@ -72,7 +77,7 @@ class Lloyd:
         tally = Tally.zeros(*self.centres.shape)
         moved, looked, compared = self._pass(
             rows,
-            self._shift,
+            self.shift,
             self.packed,
             self.offsets,
             self.numbers,
@@ -208,7 +213,9 @@ class Yinyang(Bounded):
             lower(self.bounds[:, g], self.falls[g])
             self.falls[g] = 0.0
         if self.rise.max() > self.far:
-            self.upper += self.rise[self.labels] * (1.0 + 2.0**-20)
+            below = -self.upper
+            lower(below, self.rise[self.labels])
+            self.upper = -below
             self.rise[:] = 0.0
 
     def state(self, part: slice) -> tuple[Any, ...]:
@@ -223,7 +230,7 @@ class Auto:
 
     Bounds spare most of the work once the centres have all but settled, or where groups are apart;
     elsewhere keeping them costs more than they spare. So the first passes compare everything, then
-    bounds are tried; where they do not pay they are tried again after twice as many passes.
+    bounds are tried; where they do not pay they are tried again after three times as many passes.
     """
 
     name = "auto"
@@ -231,7 +238,7 @@ class Auto:
     def __init__(self, n_rows: int, shift: NDArray[Any], k: int) -> None:
         self.shift = shift
         self._full = self._now = Lloyd(n_rows, shift)
-        few = -(-k // lanes(shift.dtype)) <= nearest.FEW_GROUPS or len(shift) <= FEW_COLUMNS
+        few = -(-k // lanes(shift.dtype)) <= exponion.FEW_GROUPS or len(shift) <= FEW_COLUMNS
         self._bounded = Exponion if few else Yinyang
         self._rest = self._left = FULL_PASSES
 
@@ -245,7 +252,7 @@ class Auto:
         if self._now is not self._full:
             if self._now.passes > 1 and self._now.cost() > self._full.cost():
                 self._now = self._full
-                self._rest *= 2
+                self._rest *= 3
                 self._left = self._rest
         elif self._left == 0 and len(centres) > 1:
             self._now = self._bounded(len(self.labels), self.shift)
@@ -257,6 +264,10 @@ class Auto:
         """Put one row into a cluster."""
         self._now.place(row, label)
 
+    def apart(self, part: slice, rows: Any, centres: NDArray[Any]) -> FloatArray:
+        """Return the squared distances of the rows ``part`` from their centres."""
+        return self._full.apart(part, rows, centres)
+
     def about(self, shift: NDArray[Any]) -> Passes:
         """Return passes over the same rows taken about ``shift``."""
         return self if (shift == self.shift).all() else self._full.about(shift)
@@ -266,10 +277,11 @@ class Auto:
         return self._now.assign(part, rows, weights)
 
 
-def lower(bounds: NDArray[np.float32], by: float) -> None:
-    """Lower bounds by a number, or a little more."""
+def lower(bounds: NDArray[np.float32], by: FloatArray | float) -> None:
+    """Lower bounds by numbers, or a little more."""
     values = bounds.astype(np.float64) - by
-    bounds[:] = values - 2.0**-22 * np.abs(values)
+    with np.errstate(over="ignore"):
+        bounds[:] = values - 2.0**-22 * np.abs(values)
 
 
 def moves(before: NDArray[Any], after: NDArray[Any]) -> FloatArray:
@@ -317,9 +329,22 @@ def packed(
     )
 
 
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    each.__name__: each
+    for each in (
+        nearest.lloyd,
+        nearest.squares,
+        exponion.exponion,
+        exponion.sort_groups,
+        yinyang.yinyang,
+        yinyang.spacing,
+    )
+}
+
+
 @cache
 def code(name: str, dtype: str) -> Callable[..., Any]:
-    """Return the machine code of ``nearest.<name>`` for the dtype of the rows."""
+    """Return the machine code of the function of that name for the dtype of the rows."""
     number, whole, count = getattr(types, dtype), types.int32, types.int64
     packs = [input_type(3, number), input_type(2, number)]
     places, bounds = 2 * [input_type(1, whole)], [output_type(1), output_type(1, types.float32)]
@@ -331,6 +356,8 @@ def code(name: str, dtype: str) -> Callable[..., Any]:
     if name == "spacing":
         given = [places[0], count, types.float64, output_type(2)]
         signature = [input_type(2, number), *packs, *given]
+    elif name == "squares":
+        signature = [row_type(dtype), input_type(2, number), places[0], output_type(1)]
     elif name == "sort_groups":
         signature = [input_type(2), places[0], output_type(2, whole), output_type(2)]
     else:
@@ -341,4 +368,4 @@ def code(name: str, dtype: str) -> Callable[..., Any]:
             signature += [input_type(1), input_type(1), bounds[1], output_type(2, types.float32)]
         signature += [output_type(1, whole), input_type(1)]
         signature += [output_type(2), output_type(1), output_type(1, count)]
-    return compiled(getattr(nearest, name), tuple(signature), f"{name} kernel for {dtype} rows")
+    return compiled(FUNCTIONS[name], tuple(signature), f"{name} kernel for {dtype} rows")

@@ -1,0 +1,67 @@
+"""What several commands do with a fitted k-means model: describe it, measure rows against it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import RenderableType
+
+from mixtura import KMeans, Status
+from mixtura.cli.console import number
+from mixtura.cli.models import side_by_side
+from mixtura.io.arrays import generic_names
+from mixtura.io.table import counted
+from mixtura.kernels.kmeans import squared_distances
+
+CLUSTER_WIDTH = 12  # characters that a coordinate or a heading, and a gap, may take
+
+
+def nearest(model: KMeans, X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the cluster (n,) of each row and the squared distance (n,) to its centre."""
+    labels = model.predict(X)
+    return labels, squared_distances(X, model.cluster_centers_, labels)
+
+
+def inertia_facts(inertia: float, weight: float) -> dict[str, float]:
+    """Return the inertia, and what it is per row."""
+    return {"inertia": inertia, "mean_squared_distance": inertia / weight}
+
+
+def inertia_lines(result: dict[str, Any]) -> dict[str, str]:
+    """Return the inertia as a name and a value for people."""
+    total, mean = number(result["inertia"], 7), number(result["mean_squared_distance"])
+    return {"inertia": f"{total}, a mean squared distance of {mean} from the centres"}
+
+
+def description(model: KMeans, names: list[str] | None) -> dict[str, Any]:
+    """Return all that there is to know about a fitted model."""
+    return {
+        "clusters": len(model.cluster_centers_),
+        "columns": names,
+        "n_columns": model.n_features_in_,
+        "converged": model.status_ is Status.CONVERGED,
+        "status": str(model.status_.value),
+        "iterations": int(model.n_iter_),
+        "inertia": model.inertia_,
+        "centers": model.cluster_centers_,
+    }
+
+
+def model_line(result: dict[str, Any]) -> str:
+    """Return what kind of model it is, for people."""
+    return f"k-means, {counted(result['clusters'], 'cluster')}"
+
+
+def centers_table(
+    model: KMeans, names: list[str] | None, first: dict[str, list[str]] | None = None
+) -> RenderableType:
+    """Return the centres below the rows ``first``, as many clusters abreast as fit."""
+    first = first or {}
+    labels = [*first, *(names or generic_names(model.n_features_in_))]
+    cells = [
+        [*(row[j] for row in first.values()), *(number(value) for value in center)]
+        for j, center in enumerate(model.cluster_centers_)
+    ]
+    return side_by_side("center", labels, "cluster", cells, CLUSTER_WIDTH)

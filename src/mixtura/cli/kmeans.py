@@ -1,0 +1,215 @@
+"""``mixtura kmeans``: find clusters about centres in a table."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from functools import partial
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.console import RenderableType
+
+from mixtura import KMeans, KMeansStep, Status
+from mixtura.cli.clusters import (
+    centers_table,
+    description,
+    inertia_facts,
+    inertia_lines,
+    model_line,
+)
+from mixtura.cli.console import grid, hush, say
+from mixtura.cli.fitting import (
+    PARAMETERS_SHOWN,
+    Rows,
+    deliver,
+    outcome_lines,
+    read_rows,
+    run,
+)
+from mixtura.cli.options import (
+    ColumnsOption,
+    DropOption,
+    Engine,
+    EngineOption,
+    JsonOption,
+    MaxIterOption,
+    OutputModelOption,
+    QuietOption,
+    SeedOption,
+    TableArgument,
+    ThreadsOption,
+    WeightsOption,
+    finite,
+    in_flags,
+)
+from mixtura.cli.progress import CentresWatch
+from mixtura.estimators.k_means import n_starts
+
+DOMINANT = 0.9  # share of the variance from which the clusters are those of one column
+
+
+class Init(StrEnum):
+    """The starts, without the bars of ``k-means||``, which a shell takes for its own."""
+
+    kmeans_plus_plus = "k-means++"
+    kmeans_parallel = "k-means-parallel"
+    random = "random"
+
+
+class Algorithm(StrEnum):
+    """The ways to find nearest centres."""
+
+    auto = "auto"
+    lloyd = "lloyd"
+    exponion = "exponion"
+    yinyang = "yinyang"
+
+
+def kmeans(
+    table: TableArgument,
+    clusters: Annotated[
+        int,
+        typer.Option("--clusters", "-k", min=1, help="Number of clusters.", show_default=False),
+    ],
+    output: OutputModelOption = None,
+    columns: ColumnsOption = None,
+    drop: DropOption = None,
+    weights: WeightsOption = None,
+    seed: SeedOption = 0,
+    n_init: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Starts; the least inertia is kept.",
+            show_default="1, and 10 with --init random",
+        ),
+    ] = None,
+    init: Annotated[Init, typer.Option(help="How a start is chosen.")] = Init.kmeans_plus_plus,
+    algorithm: Annotated[
+        Algorithm,
+        typer.Option(help="How nearest centres are found; the clusters are the same."),
+    ] = Algorithm.auto,
+    max_iter: MaxIterOption = 300,
+    tol: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            callback=finite,
+            help="Stop once the squared moves of the centres sum to this share of a column's mean "
+            "variance; 0: once no row changes its cluster.",
+        ),
+    ] = 1e-4,
+    engine: EngineOption = Engine.auto,
+    threads: ThreadsOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Find clusters of rows about centres (k-means) in the columns of numbers of a table.
+
+    Columns of text, dates and true/false are left out unless --columns names them (true counts as
+    1, false as 0). A cell that is missing is an error that says where. Distances go by the units
+    of the columns. Ctrl-C stops after the iteration at hand and, with -o, keeps the model so far.
+    """
+    if quiet:
+        hush()
+    model = KMeans(
+        clusters,
+        init="k-means||" if init is Init.kmeans_parallel else init.value,
+        n_init=n_init or "auto",
+        max_iter=max_iter,
+        tol=tol,
+        random_state=seed,
+        algorithm=algorithm.value,
+        n_jobs=threads,
+        engine=engine.value,
+    )
+    rows = read_rows(table, columns, drop, weights, output)
+    watch = CentresWatch(n_starts(model), max_iter, keep=output is not None)
+    started = time.monotonic()
+    model = run(model, rows, watch, partial(rebuilt, rows), output, visible=not quiet)
+    seconds = time.monotonic() - started
+    spread = variances(rows)
+    report_dominant(rows.numeric.names, spread)
+    if model.status_ is Status.MAX_ITER:
+        say(f"warning: {in_flags(model.status_.value)}")
+    result = {
+        **rows.facts(),
+        **inertia_facts(model.inertia_, rows.weight),
+        **shares(model, rows, float(spread.sum())),
+        **description(model, rows.numeric.names),
+        "seconds": seconds,
+        "seed": seed,
+    }
+    lines = {
+        **outcome_lines(result, model_line(result)),
+        **inertia_lines(result),
+        **explained_line(result),
+    }
+    first = {
+        "rows": [f"{size:,}" for size in result["sizes"]],
+        "weight": [f"{weight:.4f}" for weight in result["weights"]],
+    }
+    if model.cluster_centers_.size > PARAMETERS_SHOWN:
+        numbers = map(str, range(len(model.cluster_centers_)))
+        parameters: RenderableType = grid(
+            ["cluster", *first], [list(row) for row in zip(numbers, *first.values(), strict=True)]
+        )
+    else:
+        parameters = centers_table(model, result["columns"], first)
+    deliver(model, result, lines, parameters, output, as_json=as_json)
+
+
+def variances(rows: Rows) -> NDArray[Any]:
+    """Return the variance (d,) of each column, in the weights of the rows."""
+    columns = (column.astype(np.float64) for column in rows.numeric.X.T)
+    apart = (column - np.average(column, weights=rows.weights) for column in columns)
+    return np.array([np.average(each**2, weights=rows.weights) for each in apart])
+
+
+def report_dominant(names: list[str], spread: NDArray[Any]) -> None:
+    """Say which column makes the clusters, where one has nearly all of the variance."""
+    largest = int(np.argmax(spread))
+    if len(names) == 1 or spread[largest] <= DOMINANT * spread.sum():
+        return
+    share = 100.0 * spread[largest] / spread.sum()
+    say(
+        f"column '{names[largest]}' has {share:.3g} % of the variance of all columns, so that it "
+        "decides most of the distances; put the columns into like units, or use mixtura fit, "
+        "which does not depend on units"
+    )
+
+
+def shares(model: KMeans, rows: Rows, spread: float) -> dict[str, Any]:
+    """Return the sizes of the clusters, and what part of the variance they explain."""
+    sizes = np.bincount(model.labels_, minlength=model.n_clusters)
+    weights = np.bincount(model.labels_, rows.weights, minlength=model.n_clusters)
+    within = model.inertia_ / rows.weight
+    return {
+        "explained": max(0.0, 1.0 - within / spread) if spread else None,
+        "sizes": sizes,
+        "weights": weights / rows.weight,
+    }
+
+
+def explained_line(result: dict[str, Any]) -> dict[str, str]:
+    """Return the part of the variance that is explained as a name and a value for people."""
+    part = result["explained"]
+    return {} if part is None else {"explained": f"{part:.1%} of the variance of the rows"}
+
+
+def rebuilt(rows: Rows, model: KMeans, steps: dict[int, KMeansStep]) -> KMeans:
+    """Return ``model`` at the best of the steps that its starts had reached."""
+
+    def inertia(step: KMeansStep) -> float:
+        model.cluster_centers_ = step.centers
+        return -model.score(rows.numeric.X, sample_weight=rows.weights)
+
+    found = {inertia(step): step for step in steps.values()}
+    model.inertia_ = min(found)
+    best = found[model.inertia_]
+    model.cluster_centers_, model.n_iter_ = best.centers, best.iteration
+    model.status_ = Status.CALLBACK
+    return model
