@@ -13,15 +13,19 @@ from mixtura.cli.console import number
 from mixtura.cli.models import side_by_side
 from mixtura.io.arrays import generic_names
 from mixtura.io.table import counted
-from mixtura.kernels.kmeans import squared_distances
 
 CLUSTER_WIDTH = 12  # characters that a coordinate or a heading, and a gap, may take
+CHUNK = 4096  # rows whose differences from their centres are held at a time
 
 
 def nearest(model: KMeans, X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the cluster (n,) of each row and the squared distance (n,) to its centre."""
-    labels = model.predict(X)
-    return labels, squared_distances(X, model.cluster_centers_, labels)
+    labels, squared = model.predict(X), np.empty(len(X))
+    for start in range(0, len(X), CHUNK):
+        rows = slice(start, start + CHUNK)
+        apart = X[rows].astype(np.float64) - model.cluster_centers_[labels[rows]]
+        np.einsum("ij,ij->i", apart, apart, out=squared[rows])
+    return labels, squared
 
 
 def inertia_facts(inertia: float, weight: float) -> dict[str, float]:

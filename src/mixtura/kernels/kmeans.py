@@ -147,14 +147,14 @@ def chunks(n: int, k: int) -> list[slice]:
 
 def change(x: FloatArray, w: FloatArray, old: Any, new: Any, k: int) -> Tally:
     """Return what rows (m, d) of weights (m,) that leave ``old`` for ``new`` change."""
-    known, counting = old >= 0, w > 0
-    labels = np.concatenate([new, old[known]])
-
-    def added(values: Any) -> Any:
-        return np.bincount(labels, np.concatenate([values, -values[known]]), minlength=k)
-
-    sums = np.stack([added(w * column) for column in x.T], axis=1)
-    return Tally(sums, added(w), added(1 * counting).astype(np.int64), int(counting.sum()))
+    everyone = np.arange(len(x))
+    known, counting = np.flatnonzero(old >= 0), w > 0
+    entered = np.zeros((k, len(x)))
+    entered[new, everyone] = w
+    entered[old[known], known] = -w[known]
+    came = np.bincount(new[counting], minlength=k)
+    left = np.bincount(old[known][counting[known]], minlength=k)
+    return Tally(entered @ x, entered.sum(axis=1), came - left, int(np.count_nonzero(counting)))
 
 
 def work(n_rows: int, n_features: int, k: int) -> float:

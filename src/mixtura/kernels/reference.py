@@ -1,7 +1,8 @@
-"""The E-step row by row: the oracle of every test, obvious and never optimised."""
+"""The E-step and k-means row by row: the oracle of every test, obvious and never optimised."""
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -74,3 +75,49 @@ def labels(block: Any, mixture: Mixture) -> NDArray[np.intp]:
     """Return the most probable component (b,) of each row."""
     rows = np.asarray(block, dtype=np.float64)
     return np.array([np.argmax(log_joint(row, mixture)) for row in rows], dtype=np.intp)
+
+
+def nearest(rows: Any, centres: Any) -> NDArray[np.intp]:
+    """Return the number of the nearest centre (n,) of each row, in exact arithmetic.
+
+    Of equally near centres it is the first.
+    """
+    squares = [[squared_distance(row, centre) for centre in centres] for row in rows]
+    return np.array([each.index(min(each)) for each in squares], dtype=np.intp)
+
+
+def squared_distance(row: Any, centre: Any) -> Fraction:
+    """Return the squared distance of two points, in exact arithmetic."""
+    pairs = zip(row, centre, strict=True)
+    return sum(((Fraction(float(x)) - Fraction(float(c))) ** 2 for x, c in pairs), Fraction(0))
+
+
+def kmeans_step(
+    rows: Any, sample_weight: FloatArray | None, centres: Any
+) -> tuple[NDArray[np.intp], FloatArray]:
+    """Return the labels (n,) and the new centres (k, d) of one step of k-means.
+
+    Each of m empty clusters takes one of the m rows that are farthest from their centres, unless
+    that would leave another cluster empty. A cluster that stays empty keeps its centre. Rows
+    without weight do not count.
+    """
+    k, labels = len(centres), nearest(rows, centres)
+    weights = np.ones(len(rows)) if sample_weight is None else sample_weight
+    counted = [i for i in range(len(rows)) if weights[i] > 0]
+    held = [sum(labels[i] == j for i in counted) for j in range(k)]
+    squares = {i: squared_distance(rows[i], centres[labels[i]]) for i in counted}
+    spare = [i for i in counted if squares[i] > 0 and held[labels[i]] > 1]
+    empty = [j for j in range(k) if held[j] == 0]
+    for i in sorted(spare, key=lambda i: -squares[i])[: len(empty)]:
+        if held[labels[i]] > 1:
+            held[labels[i]] -= 1
+            labels[i] = empty.pop(0)
+    new = np.array(centres, dtype=np.float64)
+    for j in range(k):
+        members = [i for i in counted if labels[i] == j]
+        if members:
+            mass = sum(Fraction(weights[i]) for i in members)
+            for column in range(len(new[j])):
+                total = sum(Fraction(weights[i]) * Fraction(float(rows[i][column])) for i in members)
+                new[j, column] = float(total / mass)
+    return labels, new

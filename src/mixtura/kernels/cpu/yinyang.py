@@ -89,6 +89,115 @@ def doubtful(picked, n, labels, gaps, level, rise, falls, gamma, lengths, upper,
     return kept
 
 
+@njit(fastmath=FLAGS, error_model="numpy")
+def own_groups(at, picked, labels, lane, keys, turn, first, size, centres, own, nearest, scratch):
+    """Compare the rows from ``turn[first]`` on with the group of their label, their ``keys``.
+
+    Write the score of the label to ``own``, and to ``nearest`` the best score, its number, the next
+    best in the group, and the group. Return how many runs of lanes were compared with a batch.
+    """
+    packed, offsets, numbers, vectors = centres
+    best, found, other, group = nearest
+    batch, out, tops, _, _ = scratch
+    lanes, compared = packed.shape[2], 0
+    while first < size:
+        g, m = keys[turn[first]], 1
+        while m < ROWS and first + m < size and keys[turn[first + m]] == g:
+            m += 1
+        for r in range(ROWS):
+            batch[r] = at[turn[first + min(r, m - 1)]]
+        score_group(batch, packed, offsets, g, vectors, out, tops)
+        compared += vectors
+        for r in range(m):
+            q = turn[first + r]
+            place = lane[labels[picked[q]]]
+            score = out[(place // lanes * ROWS + r) * lanes + place % lanes]
+            own[q], best[q], group[q] = np.float64(score), np.float64(tops[r]), g
+            found[q], other[q] = winner(out, r, numbers, g, vectors, tops[r])
+        first += m
+    return compared
+
+
+@njit(fastmath=FLAGS, error_model="numpy")
+def list_groups(
+    picked, size, labels, keys, gaps, bounds, falls, gamma, length, own, best, listed, counts
+):
+    """List for each group the rows for which it may hold a nearer centre; all without a label.
+
+    ``own`` are the scores of the labels, and become upper bounds of their distances.
+    """
+    for q in range(size):
+        own[q] = above(own[q], length[q], gamma)
+    counts[:] = 0
+    for q in range(size):
+        if keys[q] < 0:
+            for g in range(falls.shape[0]):
+                listed[g, counts[g]] = q
+                counts[g] += 1
+        else:
+            near = above(best[q], length[q], gamma)
+            reach = near + margin(length[q], near, near, gamma)
+            row = picked[q]
+            needed(bounds, row, falls, gaps, labels[row], own[q], reach, q, listed, counts, keys[q])
+
+
+@njit(fastmath=FLAGS, error_model="numpy")
+def other_group(
+    at, picked, listed, g, count, centres, length, gamma, falls, bounds, nearest, scratch
+):
+    """Compare the ``count`` rows listed for group ``g`` with it; write ``nearest`` and bounds."""
+    packed, offsets, numbers, vectors = centres
+    best, found, other, group = nearest
+    batch, out, tops, scored, low = scratch
+    for first in range(0, count, ROWS):
+        m = min(ROWS, count - first)
+        for r in range(ROWS):
+            batch[r] = at[listed[g, first + min(r, m - 1)]]
+        score_group(batch, packed, offsets, g, vectors, out, tops)
+        for r in range(m):
+            q = listed[g, first + r]
+            top = np.float64(tops[r])
+            scored[first + r] = top
+            if top < best[q]:
+                continue
+            number, following = winner(out, r, numbers, g, vectors, tops[r])
+            if top == best[q] and number > found[q]:
+                continue
+            if group[q] >= 0:
+                bound = below(best[q], length[q], gamma) + falls[group[q]]
+                bounds[picked[q], group[q]] = rounded_down(bound)
+            best[q], found[q], other[q], group[q] = top, number, following, g
+    for r in range(count):
+        low[r] = length[listed[g, r]]
+    for r in range(count):  # a loop of its own, for vectors of square roots
+        low[r] = below(scored[r], low[r], gamma) + falls[g]
+    for r in range(count):
+        bounds[picked[listed[g, r]], g] = rounded_down(low[r])
+    return -(-count // ROWS) * vectors
+
+
+@njit(fastmath=FLAGS, error_model="numpy")
+def conclude(
+    picked, size, gaps, level, rise, falls, gamma, length, nearest, scratch, bounds, slack, upper
+):
+    """Write the bounds of the rows that have been compared."""
+    best, found, other, group = nearest
+    near, low = scratch[3], scratch[4]
+    for q in range(size):
+        other[q] = below(other[q], length[q], gamma)
+    for q in range(size):
+        near[q] = above(best[q], length[q], gamma)
+    for q in range(size):
+        row, g = picked[q], group[q]
+        bounds[row, g] = rounded_down(other[q] + falls[g])
+        low[q] = closest(bounds, row, falls, gaps, found[q], near[q])
+    for q in range(size):
+        low[q] -= near[q] + margin(length[q], near[q], low[q], gamma)
+    for q in range(size):
+        slack[picked[q]] = rounded_down(low[q] + level[found[q]])
+        upper[picked[q]] = -rounded_down(rise[found[q]] - near[q])
+
+
 def yinyang(
     X,
     shift,
@@ -120,18 +229,25 @@ def yinyang(
     ``upper[row] + rise[label]`` away.
     """
     n, d = X.shape
-    groups, lanes, moved, start = bounds.shape[1], packed.shape[2], 0, 0
+    groups, moved, start = bounds.shape[1], 0, 0
     looked, compared = 0, 0
     room = tile_rows(d)
     copied = copy_for(X, shift)
+    centres = (packed, offsets, numbers, vectors)
     at, found = np.empty(room, np.uint64), np.empty(room, np.int32)
     picked, turn = np.empty(room, np.int64), np.arange(room)
     keys, counts = np.empty(room, np.int32), np.empty(groups + 1, np.int64)
     listed = np.empty((groups, room + 1), np.int32)
-    batch, out = np.empty(ROWS, np.uint64), np.empty(vectors * ROWS * lanes, X.dtype)
-    tops, scored = np.empty(ROWS, X.dtype), np.empty(room)
-    length, reach, own, best = np.empty(room), np.empty(room), np.empty(room), np.empty(room)
-    other, group, low = np.empty(room), np.empty(room, np.int64), np.empty(room)
+    length, own, best, other = np.empty(room), np.empty(room), np.empty(room), np.empty(room)
+    group = np.empty(room, np.int64)
+    nearest = (best, found, other, group)
+    scratch = (
+        np.empty(ROWS, np.uint64),
+        np.empty(vectors * ROWS * packed.shape[2], X.dtype),
+        np.empty(ROWS, X.dtype),
+        np.empty(room),
+        np.empty(room),
+    )
     while start < n:
         size, start = pick(start, n, room, labels, slack, level, picked)
         size = doubtful(
@@ -150,76 +266,54 @@ def yinyang(
             length[q] = lengths[row]
             own[q], best[q], group[q] = -np.inf, -np.inf, -1
         order_by(keys, size, counts, turn)
-        first = counts[0]
-        while first < size:
-            g, m = keys[turn[first]], 1
-            while m < ROWS and first + m < size and keys[turn[first + m]] == g:
-                m += 1
-            for r in range(ROWS):
-                batch[r] = at[turn[first + min(r, m - 1)]]
-            score_group(batch, packed, offsets, g, vectors, out, tops)
-            compared += vectors
-            for r in range(m):
-                q = turn[first + r]
-                place = lane[labels[picked[q]]]
-                score = out[(place // lanes * ROWS + r) * lanes + place % lanes]
-                own[q], best[q], group[q] = np.float64(score), np.float64(tops[r]), g
-                found[q], other[q] = winner(out, r, numbers, g, vectors, tops[r])
-            first += m
-        for q in range(size):
-            near = above(best[q], length[q], gamma)
-            reach[q] = near + margin(length[q], near, near, gamma)
-            own[q] = above(own[q], length[q], gamma)
-        counts[:] = 0
-        for q in range(size):
-            row, key = picked[q], keys[q]
-            if key < 0:
-                for g in range(groups):
-                    listed[g, counts[g]] = q
-                    counts[g] += 1
-                continue
-            needed(bounds, row, falls, gaps, labels[row], own[q], reach[q], q, listed, counts, key)
+        compared += own_groups(
+            at, picked, labels, lane, keys, turn, counts[0], size, centres, own, nearest, scratch
+        )
+        list_groups(
+            picked,
+            size,
+            labels,
+            keys,
+            gaps,
+            bounds,
+            falls,
+            gamma,
+            length,
+            own,
+            best,
+            listed,
+            counts,
+        )
         for g in range(groups):
-            count, chosen = counts[g], listed[g]
-            compared += -(-count // ROWS) * vectors
-            for first in range(0, count, ROWS):
-                m = min(ROWS, count - first)
-                for r in range(ROWS):
-                    batch[r] = at[chosen[first + min(r, m - 1)]]
-                score_group(batch, packed, offsets, g, vectors, out, tops)
-                for r in range(m):
-                    q = chosen[first + r]
-                    top = np.float64(tops[r])
-                    scored[first + r] = top
-                    if top < best[q]:
-                        continue
-                    number, following = winner(out, r, numbers, g, vectors, tops[r])
-                    if top == best[q] and number > found[q]:
-                        continue
-                    if group[q] >= 0:
-                        bound = below(best[q], length[q], gamma) + falls[group[q]]
-                        bounds[picked[q], group[q]] = rounded_down(bound)
-                    best[q], found[q], other[q], group[q] = top, number, following, g
-                    near = above(top, length[q], gamma)
-                    reach[q] = near + margin(length[q], near, near, gamma)
-            for r in range(count):
-                low[r] = length[chosen[r]]
-            for r in range(count):
-                low[r] = below(scored[r], low[r], gamma) + falls[g]
-            for r in range(count):
-                bounds[picked[chosen[r]], g] = rounded_down(low[r])
-        for q in range(size):
-            other[q] = below(other[q], length[q], gamma)
-        for q in range(size):
-            row, g = picked[q], group[q]
-            bounds[row, g] = rounded_down(other[q] + falls[g])
-            own[q] = above(best[q], length[q], gamma)
-            low[q] = closest(bounds, row, falls, gaps, found[q], own[q])
-        for q in range(size):
-            low[q] -= own[q] + margin(length[q], own[q], low[q], gamma)
-        for q in range(size):
-            slack[picked[q]] = rounded_down(low[q] + level[found[q]])
-            upper[picked[q]] = -rounded_down(rise[found[q]] - own[q])
+            compared += other_group(
+                at,
+                picked,
+                listed,
+                g,
+                counts[g],
+                centres,
+                length,
+                gamma,
+                falls,
+                bounds,
+                nearest,
+                scratch,
+            )
+        conclude(
+            picked,
+            size,
+            gaps,
+            level,
+            rise,
+            falls,
+            gamma,
+            length,
+            nearest,
+            scratch,
+            bounds,
+            slack,
+            upper,
+        )
         moved += tally(X, at, size, 0, picked, found, labels, weights, sums, mass, held)
     return moved, looked, compared
 
