@@ -48,6 +48,9 @@ EIGHT, MANY, THOUSAND = (
 )
 SHAPES = (Shape(1_000_000, 2, 3), EIGHT, Shape(500_000, 16, 64), MANY, THOUSAND)
 DIGITS, BIRCH = Case("digits", Shape(70_000, 784, 10)), Case("birch1", Shape(100_000, 2, 100))
+#: Rounding in float32 leads to other labels of rows between two centres, and these to objectives
+#: that differ by so much either way.
+FLOAT32_PATHS = 1e-5
 PANEL = (
     *(Case(data, shape) for shape in SHAPES for data in ("clustered", "noise")),
     DIGITS,
@@ -175,15 +178,18 @@ def same_iterations(case: Case, repeats: int) -> list[Row]:
     n_iter = ours.n_iter_
     calls = {"ours": partial(fit, ours, X), "faiss": partial(theirs, n_iter)}
     seconds, _, _ = paired(calls, repeats)
+    exact = KMeans(k, init=start, n_init=1, tol=0.0, max_iter=n_iter).fit(X.astype(np.float64))
     inertias = inertia(X, ours.cluster_centers_), inertia(X, runs[n_iter].centroids)
     difference = inertias[0] / inertias[1] - 1.0
+    strayed = inertias[0] / exact.inertia_ - 1.0
     n_split = int(sum(each["nsplit"] for each in runs[n_iter].iteration_stats))
     row = compared(
         case.subject(SAME_ITERATIONS, "float32", "faiss"),
         seconds,
         1.0,
-        also=difference <= 0.0,
-        note=f"{_pairs(seconds)}; {n_iter} iterations; inertia {difference:+.1g} relative"
+        also=difference <= FLOAT32_PATHS,
+        note=f"{_pairs(seconds)}; {n_iter} iterations; inertia {difference:+.1g} relative, "
+        f"{strayed:+.1g} to float64"
         + (f"; faiss split {n_split} clusters where some were empty" if n_split else ""),
         details={"iterations": n_iter, "inertias": inertias, "faiss_splits": n_split},
     )

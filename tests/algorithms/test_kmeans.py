@@ -1,121 +1,240 @@
-"""k-means as a start."""
+"""Lloyd's iterations: how they start, step and end, whatever finds the nearest centres."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from hypothesis import given
 
-from mixtura.algorithms.kmeans import assigned, kmeans, lloyd, plus_plus, squared_lengths, updated
+from clusterings import Problem, bits, separate_problem
+from mixtura.algorithms.kmeans import Clustering, Farthest, ShiftRule, cluster, filled, means
+from mixtura.algorithms.source import OneBlock
+from mixtura.algorithms.stopping import Status
+from mixtura.kernels import reference
+from mixtura.kernels.kmeans import NumPyPasses, Tally, passes_for, shift_of
+from mixtura.sources import MemorySource, memory
+from strategies import seeds
 
 ROWS = np.array([[0.0], [1.0], [10.0], [11.0], [12.0]])
-ONES = np.ones(5)
 
 
-def test_lloyd_by_hand() -> None:
-    clusters = lloyd(ROWS, ONES, np.array([[0.0], [1.0]]))
-    assert sorted(clusters.centres[:, 0]) == [0.5, 11.0]
-    assert clusters.inertia == pytest.approx(0.5 + 2.0)
-    assert clusters.labels.tolist() == [0, 0, 1, 1, 1]
+def solved(rows: Any, centres: Any, weights: Any = None, **options: Any) -> Clustering:
+    """Return what NumPy's passes reach."""
+    centres = np.asarray(centres, dtype=rows.dtype)
+    passes = NumPyPasses(len(rows), shift_of(centres))
+    return cluster(OneBlock(rows, weights), centres, passes, **options)
+
+
+def test_by_hand() -> None:
+    done = solved(ROWS, [[0.0], [1.0]])
+    # {0} and the rest, {0, 1} and the rest, then nothing moves.
+    assert done.centres.tolist() == [[0.5], [11.0]]
+    assert done.labels.tolist() == [0, 0, 1, 1, 1]
+    assert done.inertia == 0.5 + 2.0
+    assert done.n_iter == 3
+    assert done.status is Status.CONVERGED
 
 
 def test_weights_are_repeats() -> None:
     weights = np.array([1.0, 3.0, 1.0, 0.0, 2.0])
     repeated = np.repeat(ROWS, weights.astype(int), axis=0)
-    start = np.array([[0.0], [12.0]])
-    weighted = lloyd(ROWS, weights, start)
-    plain = lloyd(repeated, np.ones(len(repeated)), start)
-    np.testing.assert_allclose(weighted.centres, plain.centres)
-    assert weighted.inertia == pytest.approx(plain.inertia)
+    one, two = solved(ROWS, [[0.0], [12.0]], weights), solved(repeated, [[0.0], [12.0]])
+    assert one.centres.tolist() == two.centres.tolist()
+    assert one.inertia == pytest.approx(two.inertia)
+    assert one.n_iter == two.n_iter
 
 
-def test_at_the_end_no_row_is_nearer_to_another_centre() -> None:
-    rng = np.random.default_rng(0)
-    rows, weights = rng.normal(size=(300, 3)), rng.random(300)
-    clusters = lloyd(rows, weights, rows[:6])
-    apart = ((rows[:, None, :] - clusters.centres) ** 2).sum(axis=2)
-    assert np.array_equal(apart.argmin(axis=1), clusters.labels)
-    np.testing.assert_allclose(clusters.inertia, weights @ apart.min(axis=1))
-    for j in range(6):
-        members = clusters.labels == j
-        mean = np.average(rows[members], axis=0, weights=weights[members])
-        np.testing.assert_allclose(clusters.centres[j], mean, atol=1e-12)
+def test_rows_without_weight_are_labelled_and_nothing_else() -> None:
+    rows, weights = np.vstack([ROWS, [[4.0], [90.0]]]), np.array([1.0] * 5 + [0.0] * 2)
+    done = solved(rows, [[0.0], [1.0]], weights)
+    assert done.centres.tolist() == [[0.5], [11.0]]
+    assert done.labels.tolist() == [0, 0, 1, 1, 1, 0, 1]
+    assert (done.inertia, done.n_iter) == (2.5, 3)
 
 
-def test_the_sum_of_squares_never_rises() -> None:
-    rng = np.random.default_rng(1)
-    rows = rng.normal(size=(200, 2))
-    inertias = [lloyd(rows, np.ones(200), rows[:5], max_iter=i).inertia for i in range(15)]
-    assert (np.diff(inertias) <= 0).all()
-    assert inertias[-1] < inertias[0]
+@given(seeds)
+def test_at_the_end_rows_are_nearest_and_centres_are_means(seed: int) -> None:
+    problem = separate_problem(seed, 60, 2, 5)
+    done = problem.solve(passes_for(problem.rows, 5, problem.shift))
+    assert done.status is Status.CONVERGED
+    assert np.array_equal(done.labels, reference.nearest(problem.rows, done.centres))
+    labels, centres = reference.kmeans_step(problem.rows, problem.weights, done.centres)
+    assert np.array_equal(labels, done.labels)
+    np.testing.assert_allclose(centres, done.centres, atol=1e-14)
+    squares = ((problem.rows - done.centres[done.labels]) ** 2).sum(axis=1)
+    assert done.inertia == pytest.approx(problem.weights @ squares, rel=1e-14)
+    again = Problem(problem.rows, problem.weights, done.centres)
+    assert again.solve(passes_for(problem.rows, 5, problem.shift)).n_iter <= 2
 
 
-def test_a_tolerance_ends_it_early() -> None:
+def test_steps_end_at_the_limit() -> None:
     rows = np.random.default_rng(2).normal(size=(500, 2))
-    exact = lloyd(rows, np.ones(500), rows[:8])
-    rough = lloyd(rows, np.ones(500), rows[:8], tol=0.05)
-    assert exact.inertia < rough.inertia
+    whole = solved(rows, rows[:8])
+    for limit in (0, 1, 3):
+        short = solved(rows, rows[:8], max_iter=limit)
+        assert (short.n_iter, short.status) == (limit, Status.MAX_ITER)
+        assert np.array_equal(short.labels, reference.nearest(rows[:500], short.centres))
+    assert solved(rows, rows[:8], max_iter=0).centres.tolist() == rows[:8].tolist()
+    exactly = solved(rows, rows[:8], max_iter=whole.n_iter)
+    assert bits(exactly) == bits(whole)
 
 
-def test_an_empty_cluster_takes_the_farthest_row() -> None:
-    centres = np.array([[5.0], [100.0], [200.0]])
-    clusters = assigned(ROWS, ONES, centres, squared_lengths(ROWS))
-    assert clusters.labels.tolist() == [0] * 5
-    # The mean of all is 6.8; farthest from the old centre 5 is 12, then 11.
-    assert updated(ROWS, ONES, clusters).tolist() == [[6.8], [12.0], [11.0]]
+def test_a_tolerance_ends_them_early() -> None:
+    rows = np.random.default_rng(2).normal(size=(500, 2))
+    states: list[Any] = [rows[:8]]
+    rough = solved(rows, rows[:8], tol=0.01, on_step=lambda new, _: bool(states.append(new)))
+    moved = [((b - a) ** 2).sum() for a, b in zip(states, states[1:], strict=False)]
+    assert rough.status is Status.CONVERGED
+    assert rough.n_iter == len(moved) < solved(rows, rows[:8]).n_iter
+    assert moved[-1] <= 0.01 < min(moved[:-1])
+    assert np.array_equal(rough.labels, reference.nearest(rows, rough.centres))
 
 
-def test_rows_without_weight_are_not_the_farthest() -> None:
+def test_a_caller_may_end_them() -> None:
+    rows = np.random.default_rng(2).normal(size=(100, 2))
+    traces: list[list[float]] = []
+
+    def third(centres: Any, trace: list[float]) -> bool:
+        traces.append(list(trace))
+        return len(traces) == 3
+
+    done = solved(rows, rows[:8], on_step=third)
+    assert (done.n_iter, done.status) == (3, Status.CALLBACK)
+    assert [len(trace) for trace in traces] == [2, 3, 4]
+
+
+def test_single_precision_stays_and_sums_are_double() -> None:
+    rows = (1e3 + np.random.default_rng(3).normal(size=(4000, 2))).astype(np.float32)
+    done = solved(rows, rows[:3])
+    assert done.centres.dtype == np.float32
+    for j in range(3):
+        mean = rows[done.labels == j].astype(float).mean(axis=0)
+        np.testing.assert_allclose(done.centres[j], mean, rtol=6e-8)
+    apart = rows.astype(float) - done.centres.astype(float)[done.labels]
+    assert done.inertia == pytest.approx((apart**2).sum(), rel=1e-13)
+
+
+@pytest.mark.parametrize("algorithm", ["lloyd", "exponion", "yinyang", "auto"])
+def test_threads_change_no_bit(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "BLOCK_ROWS", 20)
+    problem = separate_problem(4, 500, 3, 20)
+    outcomes = []
+    for threads in (1, 2, 3):
+        passes = passes_for(problem.rows, 20, problem.shift, algorithm=algorithm, engine="numba")
+        outcomes.append(bits(problem.solve(passes, threads=threads)))
+    assert outcomes[0] == outcomes[1] == outcomes[2]
+    source = MemorySource(problem.rows, problem.weights, row_work=1e5, result_size=1)
+    assert len(source._blocks) > 5
+
+
+# --- clusters that run empty -----------------------------------------------------------------
+
+
+def test_empty_clusters_take_the_farthest_rows() -> None:
+    done = solved(ROWS, [[5.0], [100.0], [200.0]], max_iter=1)
+    # From 5, 12 is farthest, then 11; the mean of the others is 11 / 3.
+    assert done.centres.tolist() == [[11.0 / 3.0], [12.0], [11.0]]
+
+
+def test_of_equally_far_rows_the_first_is_taken() -> None:
+    rows = np.array([[0.0], [2.0], [4.0]])
+    assert solved(rows, [[2.0], [100.0]], max_iter=1).centres.tolist() == [[3.0], [0.0]]
+
+
+def test_rows_without_weight_are_not_taken() -> None:
     weights = np.array([1.0, 1.0, 1.0, 1.0, 0.0])
-    clusters = assigned(ROWS, weights, np.array([[5.0], [100.0]]), squared_lengths(ROWS))
-    assert updated(ROWS, weights, clusters)[1].tolist() == [11.0]
+    done = solved(ROWS, [[5.0], [100.0]], weights, max_iter=1)
+    assert done.centres.tolist() == [[11.0 / 3.0], [11.0]]
 
 
-def test_more_clusters_than_distinct_rows() -> None:
+def test_a_cluster_gives_no_row_that_it_needs() -> None:
+    rows = np.array([[0.0], [1.0], [50.0]])
+    # 50 is far from its centre 40, but alone with it.
+    done = solved(rows, [[0.25], [40.0], [900.0]], max_iter=1)
+    assert done.centres.tolist() == [[0.0], [50.0], [1.0]]
+    done = solved(np.array([[0.0], [1.0]]), [[0.25], [900.0], [901.0]], max_iter=1)
+    assert done.centres.tolist() == [[0.0], [1.0], [901.0]]
+
+
+@pytest.mark.parametrize("algorithm", ["lloyd", "exponion", "yinyang", "auto"])
+def test_more_clusters_than_distinct_rows(algorithm: str) -> None:
     rows = np.array([[0.0], [0.0], [1.0], [1.0]])
-    clusters = kmeans(rows, np.ones(4), 4, np.random.default_rng(0))
-    assert clusters.inertia == 0.0
-    assert np.isfinite(clusters.centres).all()
-    assert set(clusters.centres[:, 0]) <= {0.0, 1.0}
-
-
-def test_seeds_are_rows_apart_from_each_other() -> None:
-    rng = np.random.default_rng(3)
-    centres = 100.0 * np.arange(6)[:, None]
-    rows = (centres + rng.normal(size=(6, 50))).reshape(-1, 1)
-    for seed in range(20):
-        seeds = plus_plus(rows, np.ones(300), 6, np.random.default_rng(seed))
-        assert sorted(seeds // 50) == list(range(6))
-
-
-def test_seeds_have_weight() -> None:
-    weights = (np.arange(5) % 2).astype(float)
-    for seed in range(20):
-        seeds = plus_plus(ROWS, weights, 2, np.random.default_rng(seed))
-        assert sorted(seeds) == [1, 3]
-
-
-def test_identical_rows_have_seeds_too() -> None:
-    seeds = plus_plus(np.ones((4, 2)), np.array([0.0, 1.0, 1.0, 1.0]), 3, np.random.default_rng(0))
-    assert len(seeds) == 3
-    assert 0 not in seeds
-
-
-def test_more_trials_are_no_worse() -> None:
-    rng = np.random.default_rng(4)
-    rows = rng.normal(size=(400, 2)) + 6.0 * rng.integers(0, 4, size=(400, 2))
-    one, many = (
-        np.mean(
-            [
-                kmeans(rows, np.ones(400), 16, np.random.default_rng(s), n_trials=n).inertia
-                for s in range(10)
-            ]
+    for centres in ([[0.0], [0.0], [1.0], [1.0]], [[0.0]] * 4, [[7.0], [8.0], [9.0], [3.0]]):
+        problem = Problem(rows, None, np.array(centres))
+        done = problem.solve(
+            passes_for(rows, 4, problem.shift, algorithm=algorithm, engine="numba"), max_iter=50
         )
-        for n in (1, 8)
-    )
-    assert many < one
+        assert done.status is Status.CONVERGED
+        assert done.inertia == 0.0
+        assert np.isfinite(done.centres).all()
+        assert {*done.centres[:, 0]} >= {0.0, 1.0}
+        assert np.array_equal(rows[:, 0], done.centres[done.labels, 0])
 
 
-def test_the_same_seed_gives_the_same_clusters() -> None:
-    rows = np.random.default_rng(5).normal(size=(100, 2))
-    one, two = (kmeans(rows, np.ones(100), 4, np.random.default_rng(7)) for _ in range(2))
-    assert np.array_equal(one.centres, two.centres)
+@given(seeds)
+def test_filling_is_the_reference_rule_in_any_blocks(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(30, 2))
+    centres = np.vstack([rows[:3], rng.normal(size=(int(rng.integers(1, 9)), 2)) + 1e3])
+    weights = rng.integers(0, 3, size=30).astype(float)
+    weights[:3] = 1.0
+    _, wanted = reference.kmeans_step(rows, weights, centres)
+    with pytest.MonkeyPatch.context() as patch:
+        for block_rows in (1, 7, 2048):
+            patch.setattr(memory, "BLOCK_ROWS", block_rows)
+            problem = Problem(rows, weights, centres)
+            done = problem.solve(NumPyPasses(30, np.zeros(2)), max_iter=1)
+            np.testing.assert_allclose(done.centres, wanted, atol=1e-13)
+
+
+def test_nothing_is_filled_where_nothing_is_empty() -> None:
+    tally = Tally(np.ones((2, 1)), np.ones(2), np.ones(2, np.int64), 1)
+    same, n_filled = filled(OneBlock(ROWS), np.zeros((2, 1)), NumPyPasses(5, np.zeros(1)), tally)
+    assert same is tally
+    assert n_filled == 0
+
+
+def test_a_cluster_without_rows_keeps_its_centre() -> None:
+    tally = Tally(np.array([[6.0], [0.0]]), np.array([2.0, 0.0]), np.array([2, 0]), 2)
+    new = means(tally, np.array([[1.0], [7.0]], np.float32), np.array([10.0]))
+    assert new.tolist() == [[13.0], [7.0]]
+    assert new.dtype == np.float32
+
+
+def test_the_farthest_of_two_blocks() -> None:
+    def some(distances: list[float], first: int) -> Farthest:
+        n = len(distances)
+        numbers = np.arange(first, first + n)
+        return Farthest(2, np.array(distances), numbers, numbers[:, None] * 1.0, np.ones(n))
+
+    a, b, c = some([5.0, 2.0], 0), some([5.0, 4.0], 10), some([5.0], 20)
+    assert (a + b).numbers.tolist() == [0, 10]
+    assert ((a + b) + c).numbers.tolist() == (a + (b + c)).numbers.tolist() == [0, 10]
+    assert (some([], 0) + c).rows.tolist() == [[20.0]]
+
+
+def test_shifts_are_small_enough_once_they_sum_to_the_tolerance() -> None:
+    rule = ShiftRule(0.5)
+    assert rule.reached([-np.inf, -0.5])
+    assert not rule.reached([-0.1, -0.6])
+
+
+# --- rows far from the origin ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("algorithm", ["lloyd", "exponion", "yinyang", "auto"])
+def test_labels_are_those_of_the_final_centres_about_their_own_middle(algorithm: str) -> None:
+    problem = separate_problem(5, 300, 2, 6)
+    # Seen from this start, the rows need no other origin; seen from where it ends, they do.
+    rows, start = problem.rows + 1e4, np.vstack([problem.centres[:5] + 1e4, [[-1e4, -1e4]]])
+    far = Problem(rows, None, start)
+    assert not shift_of(np.vstack([start[:3], -start[:3]])).any()
+    done = far.solve(passes_for(rows, 6, np.zeros(2), algorithm=algorithm, engine="numba"))
+    shift = shift_of(done.centres)
+    assert shift.any()
+    fresh = passes_for(rows, 6, shift, algorithm="lloyd", engine="numba")
+    fresh.aim(done.centres)
+    fresh.assign(slice(0, 300), rows, None)
+    assert np.array_equal(done.labels, fresh.labels)

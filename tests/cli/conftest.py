@@ -64,6 +64,14 @@ def model(table: Path, tmp_path: Path, run: Run) -> Path:
 
 
 @pytest.fixture
+def centres(table: Path, tmp_path: Path, run: Run) -> Path:
+    """Return a k-means model of three clusters, fitted to the columns x and y of the table."""
+    path = tmp_path / "centres.mixtura"
+    run("kmeans", table, "-k", 3, "--drop", "w", "-o", path)
+    return path
+
+
+@pytest.fixture
 def program(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run ``mixtura`` in a process of its own, after some lines of preparation."""
 

@@ -8,15 +8,17 @@ import pytest
 
 from mixtura._version import __version__
 
+COMMANDS = ("fit", "kmeans", "assign", "score", "sample", "info", "demo")
+
 
 def test_help_lists_the_commands_and_exit_codes(run: Any) -> None:
     for flag in ("--help", "-h"):
         text = run(flag).stdout
-        for word in ("fit", "assign", "score", "sample", "info", "demo", "Exit codes"):
+        for word in (*COMMANDS, "Exit codes"):
             assert word in text
 
 
-@pytest.mark.parametrize("command", ["fit", "assign", "score", "sample", "info", "demo"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(run: Any, command: str) -> None:
     text = run(command, "-h").stdout
     assert "Usage" in text
@@ -27,7 +29,9 @@ def test_version(run: Any) -> None:
     assert run("--version").stdout == f"mixtura {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [("cluster",), ("fit",), ("fit", "t.csv"), ("info", "-x")])
+@pytest.mark.parametrize(
+    "arguments", [("cluster",), ("fit",), ("kmeans", "t.csv"), ("fit", "t.csv"), ("info", "-x")]
+)
 def test_wrong_usage(run: Any, arguments: tuple[str, ...]) -> None:
     result = run(*arguments, code=2)
     assert result.stdout == ""

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mixtura import load
-from mixtura.cli.assign import assignment, group_facts
+from mixtura.cli.assign import assignment, cluster_facts, group_facts
 from mixtura.io.tables import read_table
 
 
@@ -116,3 +116,57 @@ def test_an_empty_component_has_no_certainty() -> None:
     assert facts["sizes"].tolist() == [1, 1, 0]
     assert facts["mean_certainty"] == [0.9, 1.0, None]
     assert facts["rows_above_99_percent"].tolist() == [0, 1, 0]
+
+
+def test_clusters_of_k_means(
+    run: Any, centres: Path, table: Path, tmp_path: Path, points: np.ndarray
+) -> None:
+    path = tmp_path / "out.csv"
+    lines = run("assign", centres, table, "-o", path).stdout.splitlines()
+    assert lines[0].split() == [
+        "cluster",
+        "rows",
+        "share",
+        "mean",
+        "distance",
+        "largest",
+        "distance",
+    ]
+    assert sorted(line.split()[1] for line in lines[1:]) == ["30", "50", "70"]
+    columns = read_table(path).columns
+    assert columns.column_names == ["x", "group", "y", "w", "cluster", "distance_to_center"]
+    fitted = load(centres)
+    del fitted.feature_names_in_
+    labels = columns.column("cluster").cast("int64").to_numpy()
+    np.testing.assert_array_equal(labels, fitted.predict(points))
+    distances = columns.column("distance_to_center").cast("float64").to_numpy()
+    np.testing.assert_allclose(distances, fitted.transform(points).min(axis=1), atol=1e-3)
+
+
+def test_facts_on_clusters() -> None:
+    columns = {"cluster": np.array([1, 1]), "distance_to_center": np.array([1.0, 3.0])}
+    facts = cluster_facts(columns, 2)
+    assert facts["rows"] == 2
+    assert facts["sizes"] == [0, 2]
+    assert facts["mean_distance"] == [None, 2.0]
+    assert facts["largest_distance"] == [None, 3.0]
+
+
+def test_clusters_for_machines_and_people_agree(
+    run: Any, centres: Path, table: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "out.csv"
+    result = json.loads(run("assign", centres, table, "-o", path, "--json").stdout)
+    lines = run("assign", centres, table, "-o", path).stdout.splitlines()
+    for j, line in enumerate(lines[1:]):
+        size, share, *distances = line.split()[1:]
+        assert int(size) == result["sizes"][j]
+        assert share == f"{int(size) / 150:.1%}"
+        expected = [result["mean_distance"][j], result["largest_distance"][j]]
+        assert [float(text) for text in distances] == pytest.approx(expected, rel=1e-4)
+
+
+def test_numbers_too_large_for_distances(run: Any, centres: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("y,x\n1,2\n1,1e200\n")
+    message = run("assign", centres, tmp_path / "t.csv", code=3).stderr
+    assert f"error: {tmp_path / 't.csv'}: column 'x' holds numbers so large" in message

@@ -30,6 +30,7 @@ def test_info_for_machines(run: Any, model: Path) -> None:
     fitted = load(model)
     assert result["model"] == str(model)
     assert result["schema"] == 1
+    assert result["kind"] == "GaussianMixture"
     assert result["library_version"] == __version__
     assert result["settings"]["random_state"] == 0
     assert result["columns"] == ["x", "y"]
@@ -54,3 +55,19 @@ def test_what_is_no_model(run: Any, table: Path, model: Path) -> None:
     assert "this is not a mixtura model file; name a file that mixtura wrote." in message
     model.write_bytes(model.read_bytes()[:-1])
     assert "damaged or cut short" in run("info", model, code=3).stderr
+
+
+def test_a_k_means_model(run: Any, centres: Path) -> None:
+    lines = run("info", centres).stdout.splitlines()
+    fitted = load(centres)
+    assert lines[1] == "model       k-means, 3 clusters"
+    assert lines[2] == "columns     x, y"
+    assert lines[3].startswith("status      Converged")
+    assert lines[4] == f"iterations  {fitted.n_iter_}"
+    assert lines[5] == f"inertia     {fitted.inertia_:.7g}"
+    assert "n_clusters=3" in lines[6]
+    assert [line.split()[0] for line in lines[8:]] == ["center", "x", "y"]
+    result = json.loads(run("info", centres, "--json").stdout)
+    assert result["kind"] == "KMeans"
+    assert result["settings"]["random_state"] == 0
+    np.testing.assert_array_equal(result["centers"], fitted.cluster_centers_)

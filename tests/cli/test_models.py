@@ -56,16 +56,16 @@ def test_loading_takes_the_names_apart(tmp_path: Path) -> None:
 
 def test_columns_are_matched_by_name() -> None:
     source = table(extra=["x", "y"], b=[3, 4], c=[0, 0], a=[1, 2])
-    assert models.matching_matrix(source, made(), ["a", "b"]).tolist() == [[1, 3], [2, 4]]
+    assert models.matching_columns(source, made(), ["a", "b"]).X.tolist() == [[1, 3], [2, 4]]
     with pytest.raises(TableError, match=r"t\.csv has no columns 'd', 'e'; its columns are"):
-        models.matching_matrix(source, made(), ["a", "d", "e"])
+        models.matching_columns(source, made(), ["a", "d", "e"])
 
 
 def test_columns_are_matched_by_position_where_the_model_has_no_names() -> None:
     source = table(text=["x", "y"], q=[3, 4], p=[1, 2])
-    assert models.matching_matrix(source, made(), None).tolist() == [[3, 1], [4, 2]]
+    assert models.matching_columns(source, made(), None).X.tolist() == [[3, 1], [4, 2]]
     with pytest.raises(TableError) as raised:
-        models.matching_matrix(table(a=[1]), made(), None)
+        models.matching_columns(table(a=[1]), made(), None)
     assert str(raised.value) == (
         "t.csv has 1 column of numbers; the model, which has no column names, needs 2."
     )

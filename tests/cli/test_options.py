@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import typer
 
-from mixtura.cli.options import check_choice, in_flags, names_in, number_or_auto
+from mixtura._errors import InputError, TableError
+from mixtura.cli.options import (
+    check_choice,
+    finite,
+    in_flags,
+    names_in,
+    naming,
+    number_or_auto,
+)
+from mixtura.io.table import Table
 
 
 @pytest.mark.parametrize(
@@ -39,6 +50,13 @@ def test_what_is_neither(option: str) -> None:
     assert str(raised.value) == f"'{option}' is neither a number of at least 0 nor 'auto'."
 
 
+def test_finite_numbers() -> None:
+    assert finite(0.5) == 0.5
+    for value in (math.inf, math.nan):
+        with pytest.raises(typer.BadParameter, match=f"{value} is not a finite number"):
+            finite(value)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -64,6 +82,7 @@ def test_choices_that_agree() -> None:
     ("text", "shown"),
     [
         ("n_components=300 is more than", "-k 300 is more than"),
+        ("n_clusters=300 is more than", "-k 300 is more than"),
         ("Raise max_iter, or raise tol.", "Raise --max-iter, or raise --tol."),
         ("a covariance_type or n_init", "a --covariance or --n-init"),
         ("sample_weight is zero", "--weights is zero"),
@@ -74,3 +93,12 @@ def test_choices_that_agree() -> None:
 )
 def test_parameters_are_called_as_the_options(text: str, shown: str) -> None:
     assert in_flags(text) == shown
+
+
+def test_errors_name_the_table_and_the_column() -> None:
+    source = Table("t.csv", pa.table({"a": [1], "b": [2]}))
+    with pytest.raises(TableError) as raised, naming(source, ["a", "b"]):
+        raise InputError("column 1 holds large numbers; raise n_init.")
+    assert str(raised.value) == "t.csv: column 'b' holds large numbers; raise --n-init."
+    with pytest.raises(TableError, match=r"^as it is\.$"), naming(source, ["a", "b"]):
+        raise TableError("as it is.")

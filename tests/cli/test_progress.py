@@ -9,11 +9,21 @@ import threading
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
+from mixtura import KMeansStep
 from mixtura.cli import progress
-from mixtura.cli.progress import Watch, duration, iterations_left, shown, stopping_on_interrupt
+from mixtura.cli.progress import (
+    CentresWatch,
+    MixtureWatch,
+    Watch,
+    duration,
+    iterations_left,
+    shown,
+    stopping_on_interrupt,
+)
 
 
 def step(iteration: int, log_likelihood: float, **others: Any) -> Any:
@@ -26,7 +36,7 @@ def step(iteration: int, log_likelihood: float, **others: Any) -> Any:
 
 def watch(**options: Any) -> Watch:
     """Return a watch over 100 rows."""
-    return Watch(**{"tol": "auto", "max_iter": 50, "weight": 100.0, "keep": True, **options})
+    return MixtureWatch(**{"tol": "auto", "max_iter": 50, "weight": 100.0, "keep": True, **options})
 
 
 def geometric(ratio: float, first: float, tol: float | str) -> tuple[float, int]:
@@ -65,6 +75,27 @@ def test_the_best_parameters_are_kept() -> None:
         assert seen(step(iteration, value)) is False
     assert seen.best == "mixture 2"
     assert seen.iterations == 4
+
+
+def centres_step(restart: int, iteration: int) -> KMeansStep:
+    """Return what the callback of a KMeans is given."""
+    return KMeansStep(restart, iteration, 4e-6, np.zeros((1, 1)))
+
+
+def test_the_last_step_of_every_start_of_k_means_is_kept() -> None:
+    seen = CentresWatch(n_starts=2, max_iter=9, keep=True)
+    steps = [centres_step(0, 1), centres_step(0, 2), centres_step(1, 1)]
+    assert not any(seen(each) for each in steps)
+    assert seen.best == {0: steps[1], 1: steps[2]}
+    seen.stopping = True
+    assert seen(centres_step(1, 2))
+
+
+def test_words_on_k_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = CentresWatch(n_starts=3, max_iter=100, keep=True)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: seen._started + 10.0)
+    seen.iterations = 10
+    assert seen.words(centres_step(1, 40)) == "centres moved by 2.00e-03, at most 2:40 left"
 
 
 def test_nothing_is_shown_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:

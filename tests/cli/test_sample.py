@@ -63,3 +63,11 @@ def test_options_out_of_range(run: Any, model: Path) -> None:
     run("sample", model, "-n", 0, code=2)
     run("sample", model, "--seed", -1, code=2)
     assert "the ending says no format" in run("sample", model, "-o", "x", code=3).stderr
+
+
+def test_a_k_means_model_has_no_rows_to_draw(run: Any, centres: Path, tmp_path: Path) -> None:
+    result = run("sample", centres, "-o", tmp_path / "new.csv", code=3)
+    assert result.stderr.startswith(f"error: {centres}: holds k-means centres, which do not say ")
+    assert "mixtura fit" in result.stderr
+    assert "as_mixture" in result.stderr
+    assert not (tmp_path / "new.csv").exists()

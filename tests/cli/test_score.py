@@ -66,3 +66,17 @@ def test_missing_cells(run: Any, model: Path, tmp_path: Path) -> None:
         "cannot use: 'x' (1, first on line 3); fill them in, or remove the 1 row of 2 that has "
         "them.\n"
     )
+
+
+def test_the_inertia_of_k_means(run: Any, centres: Path, table: Path, tmp_path: Path) -> None:
+    path = tmp_path / "scored.parquet"
+    result = json.loads(run("score", centres, table, "-o", path, "--json").stdout)
+    assert result["inertia"] == pytest.approx(load(centres).inertia_)
+    assert result["mean_squared_distance"] == result["inertia"] / 150
+    columns = read_table(path).columns
+    assert columns.column_names == ["x", "group", "y", "w", "squared_distance"]
+    assert np.sum(columns.column("squared_distance")) == pytest.approx(result["inertia"])
+    lines = run("score", centres, table).stdout.splitlines()
+    assert lines[0] == f"table    {table}: 150 rows"
+    assert lines[1].startswith(f"inertia  {result['inertia']:.7g}, a mean squared distance of ")
+    assert len(lines) == 2

@@ -17,7 +17,7 @@ from mixtura.cli.kmeans import kmeans
 from mixtura.cli.sample import sample
 from mixtura.cli.score import score
 
-HELP = """Fit mixtures of Gaussians and k-means to tables, and use the fitted models.
+HELP = """Fit mixtures of Gaussians, or k-means, to tables, and use the fitted models.
 
 Arguments come in the order MODEL, then TABLE. Results go to standard output, everything else to
 standard error.

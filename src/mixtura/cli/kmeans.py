@@ -148,18 +148,7 @@ def kmeans(
         **inertia_lines(result),
         **explained_line(result),
     }
-    first = {
-        "rows": [f"{size:,}" for size in result["sizes"]],
-        "weight": [f"{weight:.4f}" for weight in result["weights"]],
-    }
-    if model.cluster_centers_.size > PARAMETERS_SHOWN:
-        numbers = map(str, range(len(model.cluster_centers_)))
-        parameters: RenderableType = grid(
-            ["cluster", *first], [list(row) for row in zip(numbers, *first.values(), strict=True)]
-        )
-    else:
-        parameters = centers_table(model, result["columns"], first)
-    deliver(model, result, lines, parameters, output, as_json=as_json)
+    deliver(model, result, lines, clusters_table(model, result), output, as_json=as_json)
 
 
 def variances(rows: Rows) -> NDArray[Any]:
@@ -198,6 +187,18 @@ def explained_line(result: dict[str, Any]) -> dict[str, str]:
     """Return the part of the variance that is explained as a name and a value for people."""
     part = result["explained"]
     return {} if part is None else {"explained": f"{part:.1%} of the variance of the rows"}
+
+
+def clusters_table(model: KMeans, result: dict[str, Any]) -> RenderableType:
+    """Return sizes and centres, or the sizes alone if there is more than anyone reads."""
+    sizes = {
+        "rows": [f"{size:,}" for size in result["sizes"]],
+        "weight": [f"{weight:.4f}" for weight in result["weights"]],
+    }
+    if model.cluster_centers_.size <= PARAMETERS_SHOWN:
+        return centers_table(model, result["columns"], sizes)
+    rows = zip(map(str, range(model.n_clusters)), *sizes.values(), strict=True)
+    return grid(["cluster", *sizes], [list(row) for row in rows])
 
 
 def rebuilt(rows: Rows, model: KMeans, steps: dict[int, KMeansStep]) -> KMeans:

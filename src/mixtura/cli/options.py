@@ -20,7 +20,9 @@ from mixtura.io.table import Table, named
 ENDINGS = ".csv .tsv .txt (also .gz) .parquet .arrow .feather .npy .npz"
 
 FLAGS = {
+    "algorithm": "--algorithm",
     "covariance_type": "--covariance",
+    "engine": "--engine",
     "init_params": "--init",
     "max_iter": "--max-iter",
     "n_clusters": "-k",

@@ -21,7 +21,9 @@ Labels = NDArray[np.int32]
 
 ALGORITHMS = ("auto", "lloyd", "exponion", "yinyang")
 #: Cost of a pass from which machine code pays for loading it, over the passes of a fit.
-COMPILED_WORK = 3e5
+COMPILED_WORK = 1.5e5
+#: Cost of a pass from which bounds may pay for themselves, and for loading or compiling their code.
+BOUNDED_WORK = 1e6
 
 #: Bytes of scores that the NumPy passes hold at a time.
 SCORE_BYTES = 2**20
@@ -102,6 +104,7 @@ class NumPyPasses:
     def __init__(self, n_rows: int, shift: NDArray[Any]) -> None:
         self.labels: Labels = np.full(n_rows, -1, dtype=np.int32)
         self.shift = shift
+        self._far = bool(shift.any())
 
     def aim(self, centres: NDArray[Any]) -> None:
         """Take new centres (k, d)."""
@@ -129,7 +132,7 @@ class NumPyPasses:
         k, d = self.centres.shape
         tally = Tally.zeros(k, d)
         for chunk in chunks(len(rows), k):
-            x = rows[chunk] - self.shift
+            x = rows[chunk] - self.shift if self._far else rows[chunk]
             old = self.labels[part][chunk]
             new = (x @ self.centres.T - self.offsets).argmax(axis=1)
             moved = np.flatnonzero(new != old)
@@ -178,7 +181,12 @@ def passes_for(
         return NumPyPasses(len(rows), shift)
     from mixtura.kernels.cpu import kmeans as cpu  # imports Numba
 
-    if algorithm == "auto":
+    if algorithm == "auto" and work(len(rows), rows.shape[1], k) >= BOUNDED_WORK:
         return cpu.Auto(len(rows), shift, k)
-    kind = {"lloyd": cpu.Lloyd, "exponion": cpu.Exponion, "yinyang": cpu.Yinyang}[algorithm]
+    kind = {
+        "auto": cpu.Lloyd,
+        "lloyd": cpu.Lloyd,
+        "exponion": cpu.Exponion,
+        "yinyang": cpu.Yinyang,
+    }[algorithm]
     return kind(len(rows), shift)

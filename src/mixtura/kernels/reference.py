@@ -118,6 +118,8 @@ def kmeans_step(
         if members:
             mass = sum(Fraction(weights[i]) for i in members)
             for column in range(len(new[j])):
-                total = sum(Fraction(weights[i]) * Fraction(float(rows[i][column])) for i in members)
+                total = sum(
+                    Fraction(weights[i]) * Fraction(float(rows[i][column])) for i in members
+                )
                 new[j, column] = float(total / mass)
     return labels, new

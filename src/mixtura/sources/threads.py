@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from functools import cache
 from numbers import Integral
 from typing import Any
 
@@ -43,19 +44,31 @@ def n_threads(n_jobs: int | None) -> int:
         return _default()
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0:
         raise InputError(f"n_jobs={n_jobs!r} must be None or a whole number other than 0.")
-    return int(n_jobs) if n_jobs > 0 else max(1, joblib.cpu_count() + 1 + int(n_jobs))
+    return int(n_jobs) if n_jobs > 0 else max(1, _cores() + 1 + int(n_jobs))
 
 
 def _default() -> int:
     for variable in ("MIXTURA_NUM_THREADS", "OMP_NUM_THREADS"):
         text = os.environ.get(variable, "").strip()
         if text.isdecimal() and int(text) > 0:
-            return min(int(text), int(joblib.cpu_count()))
+            return min(int(text), _cores())
         if text and variable == "MIXTURA_NUM_THREADS":
             raise InputError(f"{variable}={text!r} must be a whole number of at least 1.")
     if multiprocessing.parent_process() is not None:
         return 1
-    return int(joblib.cpu_count())
+    return _cores()
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
+    return _counted(joblib.cpu_count, len(allowed), os.environ.get("LOKY_MAX_CPU_COUNT"))
+
+
+@cache
+def _counted(count: Callable[[], int], *_: Any) -> int:
+    """Return what ``count`` says: it reads files, for longer than a small fit takes."""
+    return int(count())
 
 
 def for_each(

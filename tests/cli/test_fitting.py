@@ -1,0 +1,121 @@
+"""What fit and kmeans have in common."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mixtura import load
+
+COMMANDS = ("fit", "kmeans")
+
+
+@pytest.fixture(params=COMMANDS)
+def command(request: pytest.FixtureRequest) -> str:
+    """Return each command that fits a model."""
+    return str(request.param)
+
+
+def test_columns_are_chosen(run: Any, command: str, table: Path, tmp_path: Path) -> None:
+    path = tmp_path / "m.mixtura"
+    result = json.loads(
+        run(command, table, "-k", 2, "--columns", "y,x", "-o", path, "--json").stdout
+    )
+    assert result["columns"] == list(load(path).feature_names_in_) == ["y", "x"]
+    assert result["model"] == str(path)
+    assert load(path).callback is None
+    left = run(command, table, "-k", 2, "--drop", "w", "--json")
+    assert json.loads(left.stdout)["columns"] == ["x", "y"]
+    assert left.stderr == (
+        "left out, not numbers: group (text); --columns and --drop choose columns\n"
+    )
+    assert run(command, table, "-k", 2, "--drop", "w", "--json", "--quiet").stderr == ""
+
+
+def test_the_weight_is_no_column(run: Any, command: str, table: Path) -> None:
+    result = json.loads(run(command, table, "-k", 2, "--weights", "w", "--json").stdout)
+    assert result["columns"] == ["x", "y"]
+    assert (result["rows"], result["total_weight"]) == (150, 225)
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "words"),
+    [
+        ("", [], "is empty; a table needs a header line and rows."),
+        ("a,b\n", [], "has a header but no rows."),
+        ("a,a\n1,2\n", [], "several columns called 'a' (columns 1, 2)"),
+        ("a,b\n1,2\n3\n", [], "line 3 has 1 cell where the first line has 2"),
+        ("a,b\nx,1\ny,2\n", ["--columns", "a"], "column 'a' holds text, not numbers"),
+        ("a,b\n1,1\n2,1\nx,2\n", [], "column 'a' holds 'x' on line 4, which is not a number"),
+        ("a,b\n1,\n2,3\n", [], "missing cells, which this version cannot use: 'b' (1, first on"),
+        ("a,b\n1,2\n", ["--columns", "c"], "has no column 'c'; its columns are 'a', 'b'."),
+        ("a,b\n1,2\n", ["--weights", "c"], "has no column 'c'"),
+        ("a,b\n1,2\n3,4\n", ["-k", "5"], "t.csv: -k 5 is more than the 2 rows"),
+        ("a,b\n1,1e200\n3,4\n", [], "t.csv: column 'b' holds numbers so large"),
+        ("a,b\n1,4\n3,-2\n", ["--weights", "b"], "weight in column 'b' is -2 on line 3; weights"),
+        ("a,b\n1,0\n3,0\n", ["--weights", "b"], "all weights in column 'b' are 0"),
+        ("a,b\n1,2\n3,4\n", ["-o", "no/m.mixtura"], "there is no directory no."),
+        ("a,b\n1,2\n3,4\n", ["-o", "-"], "a model cannot go to standard output; name a file"),
+        ("a,b\n1,2\n3,4\n", ["-o", "t.csv"], "t.csv is what the command reads; write to another"),
+        ("a,b\n1,2\n3,4\n", ["-o", "m.csv"], "name of a table, and a model is none; name a file"),
+        ("a,b\n1,2\n3,4\n", ["-o", "m.Parquet"], "such as m.mixtura."),
+        ("a,b\n1,2\n3,4\n", ["-o", "."], "is a directory; name a file inside it."),
+    ],
+)
+def test_input_that_cannot_be_used(
+    run: Any,
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: str,
+    options: list[str],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text(content)
+    result = run(command, "t.csv", "-k", 1, *options, code=3)
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert words in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "names", "them"),
+    [
+        (
+            "a,component,probability_0,certainty\n1,0,.1,.9\n2,1,.2,.8\n",
+            [],
+            "columns 'component', 'probability_0', 'certainty' have names",
+            "--drop component,probability_0,certainty leaves them out",
+        ),
+        (
+            "a,cluster\n1,0\n2,1\n",
+            [],
+            "column 'cluster' has a name",
+            "--drop cluster leaves it out",
+        ),
+        ("a,component\n1,0\n2,1\n", ["--columns", "a,component"], None, None),
+        ("a,distance_to_center\n1,0\n2,1\n", ["--drop", "distance_to_center"], None, None),
+    ],
+)
+def test_notes_on_columns_that_mixtura_made(
+    run: Any,
+    command: str,
+    tmp_path: Path,
+    content: str,
+    options: list[str],
+    names: str | None,
+    them: str | None,
+) -> None:
+    (tmp_path / "t.csv").write_text(content)
+    notes = run(command, tmp_path / "t.csv", "-k", 1, *options).stderr
+    if names is None:
+        assert "mixtura gives" not in notes
+    else:
+        assert f"{names} that mixtura gives to its results" in notes
+        assert them in notes

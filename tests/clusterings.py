@@ -1,0 +1,105 @@
+"""Problems of k-means for tests, and what the ways to solve them must agree on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from mixtura.algorithms.kmeans import Clustering, cluster
+from mixtura.kernels.kmeans import Passes, shift_of
+from mixtura.sources import MemorySource
+from problems import Array, laid_out
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Rows (n, d), weights (n,) or None, and centres (k, d) to start from."""
+
+    rows: Array
+    weights: Array | None
+    centres: Array
+
+    def solve(self, passes: Passes, *, threads: int = 1, **options: Any) -> Clustering:
+        """Return what Lloyd's iterations reach with these passes."""
+        source = MemorySource(
+            self.rows, self.weights, row_work=1e5, result_size=1, threads=threads
+        )
+        return cluster(source, self.centres, passes, **options)
+
+    @property
+    def shift(self) -> Array:
+        """The point about which rows and centres are compared."""
+        return shift_of(self.centres)
+
+
+def bits(clustering: Clustering) -> tuple[object, ...]:
+    """Return all that a clustering says, to the bit."""
+    labels, centres = clustering.labels.tobytes(), clustering.centres.tobytes()
+    return labels, centres, clustering.inertia, clustering.n_iter, clustering.status
+
+
+def random_problem(seed: int, most_rows: int, most_centres: int) -> Problem:
+    """Return a problem; what makes it hard is drawn: ties, outliers, offsets, scales, layouts."""
+    rng = np.random.default_rng(seed)
+
+    def sometimes(chance: float = 0.25) -> bool:
+        return bool(rng.random() < chance)
+
+    n = int(np.exp(rng.uniform(np.log(20), np.log(most_rows))))
+    d = int(rng.choice([1, 2, 3, 5, 8, 13, 24, 40]))
+    k = int(rng.integers(1, min(n, most_centres) + 1))
+    middles = rng.normal(size=(int(rng.integers(1, 30)), d)) * rng.choice([0.0, 3.0, 30.0])
+    rows = rng.normal(size=(n, d)) + middles[rng.integers(len(middles), size=n)]
+    if sometimes():
+        rows = np.round(rows)  # many rows are equally far from several centres
+    if sometimes():
+        rows = rows[rng.integers(-(-n // 3), size=n)]
+    if sometimes():
+        rows[:, rng.integers(d)] = 7.0
+    if sometimes():
+        rows[rng.integers(n, size=2)] = rng.choice([-1e9, 1e6, 1e9], size=(2, d))
+    rows = rows * rng.choice([1.0, 1.0, 1e-8, 1e8]) + rng.choice([0.0, 0.0, 1e4, 1e8])
+    rows = rows.astype(rng.choice([np.float32, np.float64]))
+    centres = rows[rng.choice(n, k, replace=False)]
+    if sometimes():
+        centres = centres[rng.integers(k, size=k)]
+    if sometimes():
+        centres[-1] = centres[-1] + 1e6  # empty from the start
+    weights = None
+    if sometimes():
+        weights = rng.integers(0, 3, size=n).astype(float)
+        weights[:k] += 1.0
+    layout = str(rng.choice(["C", "C", "F", "strided", "reversed"]))
+    return Problem(laid_out(rows, layout), weights, np.ascontiguousarray(centres))
+
+
+def separate_problem(seed: int, n: int = 120, d: int = 3, k: int = 6) -> Problem:
+    """Return a problem without near ties, which rounding cannot decide."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(n, d))
+    return Problem(rows, rng.uniform(0.5, 2.0, n), rows[:k].copy())
+
+
+def fused(a: Any, b: Any, c: Any) -> Any:
+    """Return a * b + c in the dtype of ``c``, rounded once, to even."""
+    exact = Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
+    near = type(c)(float(exact))
+    candidates = [np.nextafter(near, type(c)(to)) for to in (-np.inf, np.inf)]
+    whole = np.dtype(f"i{near.nbytes}")
+    return min(
+        [near, *candidates],
+        key=lambda value: (abs(Fraction(float(value)) - exact), int(value.view(whole)) & 1),
+    )
+
+
+def score(row: Array, centre: Array, offset: Any = None) -> Any:
+    """Return the score of a row and a centre as a chain of fused products."""
+    half = sum((Fraction(float(c)) ** 2 for c in centre), Fraction(0)) / 2
+    total = row.dtype.type(-float(half)) if offset is None else offset
+    for x, c in zip(row, centre, strict=True):
+        total = fused(x, c, total)
+    return total
+
