@@ -63,3 +63,21 @@ def test_statistics(name: str, weighted: bool) -> None:
 def test_weight_zero_is_density_zero() -> None:
     mixture = Mixture([0.0, 1.0], [[0.0], [1.0]], [1.0, 1.0], "spherical")
     assert reference.responsibilities([[0.0]], mixture).tolist() == [[0.0, 1.0]]
+
+
+def test_nearest_is_exact_and_of_equals_the_first() -> None:
+    rows = np.array([[0.0], [1e8], [-1e8]])
+    assert reference.nearest(rows, [[1.0], [-1.0]]).tolist() == [0, 0, 1]
+    close = np.nextafter(1.0, 0.0)  # as squares of doubles the distances would tie
+    assert reference.nearest([[1e8]], [[close - 1.0], [0.0], [1.0 - close]]).tolist() == [2]
+
+
+def test_a_step_of_k_means_by_hand() -> None:
+    rows, centres = np.array([[0.0], [1.0], [10.0], [11.0], [99.0]]), [[0.0], [10.0], [50.0]]
+    labels, new = reference.kmeans_step(rows, np.array([1.0, 3.0, 1.0, 1.0, 0.0]), centres)
+    # The third has none that count, and takes the farther of 1 and 11: the first of equals.
+    assert labels.tolist() == [0, 2, 1, 1, 2]
+    assert new.ravel().tolist() == [0.0, 10.5, 1.0]
+    labels, new = reference.kmeans_step(rows[:2], None, [[0.4], [8.0], [9.0]])
+    assert labels.tolist() == [0, 1]
+    assert new.ravel().tolist() == [0.0, 1.0, 9.0]

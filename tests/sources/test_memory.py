@@ -114,6 +114,29 @@ def test_rows_and_weights_go_together(layout: str) -> None:
 
 
 @pytest.mark.usefixtures("row_by_row")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_blocks_know_which_rows_they_are(threads: int) -> None:
+    X, weights = np.arange(26.0).reshape(13, 2), np.arange(13.0)
+    source = MemorySource(X, weights, row_work=2e5, result_size=1, threads=threads)
+
+    def check(part: slice, rows: Any, w: Any) -> Trace:
+        assert np.array_equal(rows, X[part])
+        assert np.array_equal(w, weights[part])
+        return Trace(f"{part.start}-{part.stop} ")
+
+    text = source.map_parts(check).text
+    assert text.replace("(", "").replace(")", "").split() == [
+        f"{part.start}-{part.stop}" for part in source._blocks
+    ]
+    assert text == source.map_reduce(
+        lambda rows, w: Trace(f"{int(w[0])}-{int(w[-1]) + 1} ")
+    ).text  # fmt: skip
+    seen: list[Any] = []
+    MemorySource(X, row_work=2e5, result_size=1).map_parts(lambda _, __, w: seen.append(w) or 0)
+    assert {*seen} == {None}
+
+
+@pytest.mark.usefixtures("row_by_row")
 def test_without_weights_blocks_have_none() -> None:
     seen: list[Any] = []
     source = MemorySource(np.zeros((4, 1)), row_work=1e9, result_size=1)

@@ -25,8 +25,8 @@ ROWS_PER_MEAN = 20
 #: Seedings that k-means chooses from, and the iterations after which they are compared.
 KMEANS_TRIALS = 6
 TRIAL_ITER = 3
-#: Updates of EM after which starts are compared.
-SHORT_RUN = 8
+#: Updates of EM after which starts are compared, if they have not settled before.
+SHORT_RUN = 16
 #: Starts count as one whose log-likelihoods differ by less per unit of weight, or whose inertias
 #: do relatively.
 SAME_START = 1e-4
@@ -64,8 +64,12 @@ def short_run(em: EM, rows: Any, weights: FloatArray, start: Mixture) -> tuple[M
     for _ in range(SHORT_RUN):
         try:
             statistics = em.kernels.expect(rows, weights, mixture)
-            mixture, loglik = em.maximise(statistics, mixture), statistics.loglik
+            mixture = em.maximise(statistics, mixture)
         except SingularCovarianceError:
+            break
+        settled = statistics.loglik - loglik < SAME_START * statistics.weight
+        loglik = statistics.loglik
+        if settled:
             break
     return mixture, loglik
 
