@@ -21,6 +21,8 @@ _NONE = np.empty(0)
 MOST_GROUPS = 64
 #: Bounds in float32 keep their digits while centres have moved less than this, in their spread.
 FAR = 10.0
+#: Centres that a pass looks at singly, and how many times as far as others they have moved.
+MOST_OUTLIERS, MUCH_FARTHER = 4, 4.0
 #: Passes that compare everything before bounds are tried.
 FULL_PASSES = 2
 #: Columns up to which rings of centres spare more than bounds for groups of them.
@@ -119,7 +121,8 @@ class Bounded(Lloyd):
         if len(before) == 0:
             self.begin(self.centres)
         else:
-            self.move(moves(before, self.centres))
+            moved = moves(before, self.centres)
+            self.move(moved, self.outliers(moved))
         self.packed, self.offsets, self.numbers = packed(self.centres, self.members, self.vectors)
         arguments = (self.packed, self.offsets, self.home, self.vectors, self.gamma, self.gaps)
         code("spacing", str(centres.dtype))(self.centres, *arguments)
@@ -139,11 +142,17 @@ class Bounded(Lloyd):
         # of the products' rounding, with room for that of lengths, offsets and square roots
         self.gamma = float((d + 8) * np.finfo(centres.dtype).eps / 2)
 
-    def move(self, moved: FloatArray) -> None:
+    def outliers(self, moved: FloatArray) -> NDArray[np.intp]:
+        """Return the centres whose moves the bounds need not bear, as they are looked at singly."""
+        return np.empty(0, dtype=np.intp)
+
+    def move(self, moved: FloatArray, singly: NDArray[np.intp]) -> None:
         """Raise the levels of the bounds: own centres and, at most, the others have moved."""
-        farthest = int(np.argmax(moved))
-        others = np.full(len(moved), moved[farthest])
-        others[farthest] = np.delete(moved, farthest).max(initial=0.0)
+        slow = moved.copy()
+        slow[singly] = 0.0
+        farthest = int(np.argmax(slow))
+        others = np.full(len(slow), slow[farthest])
+        others[farthest] = np.delete(slow, farthest).max(initial=0.0)
         self.level += moved + others
         if self.level.max() > self.far:
             least = self.level.min()
@@ -201,12 +210,30 @@ class Yinyang(Bounded):
         self.bounds = np.empty((len(self.labels), groups), dtype=np.float32)
         self.upper = np.empty(len(self.labels), dtype=np.float32)
         self.rise, self.falls = np.zeros(len(centres)), np.zeros(groups)
+        self.runners = self.home[:0]
 
-    def move(self, moved: FloatArray) -> None:
+    def outliers(self, moved: FloatArray) -> NDArray[np.intp]:
+        """Return the few centres that move much farther than all others."""
+        order = np.argsort(-moved, kind="stable")[: MOST_OUTLIERS + 1]
+        far = order[moved[order] > MUCH_FARTHER * moved[order[-1]]]
+        return far if len(order) > MOST_OUTLIERS else far[:0]
+
+    def move(self, moved: FloatArray, singly: NDArray[np.intp]) -> None:
         """Raise the levels of the bounds, and those of the groups."""
-        super().move(moved)
+        super().move(moved, singly)
+        centres = self.centres.astype(np.float64)
+        self.runners = self.home[singly]
+        self.near = (
+            np.stack([moves(centres, centres[j]) for j in singly], axis=1)
+            if len(singly)
+            else np.empty((len(moved), 0))
+        )
+        self.near *= 1.0 - 3e-9
+        self.near[singly, np.arange(len(singly))] = np.inf
+        slow = moved.copy()
+        slow[singly] = 0.0
         farthest = np.zeros_like(self.falls)
-        np.maximum.at(farthest, self.home, moved)
+        np.maximum.at(farthest, self.home, slow)
         self.falls += farthest
         self.rise += moved
         for g in np.flatnonzero(self.falls > self.far):
@@ -217,6 +244,24 @@ class Yinyang(Bounded):
             lower(below, self.rise[self.labels])
             self.upper = -below
             self.rise[:] = 0.0
+
+    def assign(self, part: slice, rows: Any, weights: FloatArray | None) -> Tally:
+        """Update the labels of the rows ``part``."""
+        if len(self.runners):
+            code("outrun", str(rows.dtype))(
+                self.labels[part],
+                self.near,
+                self.runners,
+                self.level,
+                self.gamma,
+                self.lengths[part],
+                self.slack[part],
+                self.rise,
+                self.falls,
+                self.upper[part],
+                self.bounds[part],
+            )
+        return super().assign(part, rows, weights)
 
     def state(self, part: slice) -> tuple[Any, ...]:
         """Return the tables of the centres and the bounds of the rows ``part``."""
@@ -338,6 +383,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         exponion.sort_groups,
         yinyang.yinyang,
         yinyang.spacing,
+        yinyang.outrun,
     )
 }
 
@@ -356,6 +402,10 @@ def code(name: str, dtype: str) -> Callable[..., Any]:
     if name == "spacing":
         given = [places[0], count, types.float64, output_type(2)]
         signature = [input_type(2, number), *packs, *given]
+    elif name == "outrun":
+        given = [input_type(2), places[0], input_type(1), types.float64, *bounds]
+        levels = [input_type(1), input_type(1), bounds[1], output_type(2, types.float32)]
+        signature = [places[0], *given, *levels]
     elif name == "squares":
         signature = [row_type(dtype), input_type(2, number), places[0], output_type(1)]
     elif name == "sort_groups":

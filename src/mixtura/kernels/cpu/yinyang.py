@@ -318,6 +318,26 @@ def yinyang(
     return moved, looked, compared
 
 
+def outrun(labels, near, runners, level, gamma, lengths, slack, rise, falls, upper, bounds):
+    """Lower the bounds of rows that single centres may have come nearer to than these say.
+
+    Centre a is at least ``near[a]`` (m,) from them, and they are in the groups ``runners`` (m,).
+    """
+    for row in range(labels.shape[0]):
+        a = labels[row]
+        if slack[row] == -np.inf:
+            continue
+        own = upper[row] + rise[a]
+        for j in range(runners.shape[0]):
+            if near[a, j] == np.inf:  # its own
+                continue
+            far, g = near[a, j] - own, runners[j]
+            if bounds[row, g] - falls[g] > far:
+                bounds[row, g] = rounded_down(far + falls[g])
+            gained = far - own - margin(lengths[row], own, far, gamma)
+            slack[row] = min(slack[row], rounded_down(gained + level[a]))
+
+
 def spacing(centres, packed, offsets, home, vectors, gamma, gaps):
     """Write lower bounds of the distances from each centre to each other group (k, groups)."""
     k, d = centres.shape
