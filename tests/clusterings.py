@@ -24,9 +24,7 @@ class Problem:
 
     def solve(self, passes: Passes, *, threads: int = 1, **options: Any) -> Clustering:
         """Return what Lloyd's iterations reach with these passes."""
-        source = MemorySource(
-            self.rows, self.weights, row_work=1e5, result_size=1, threads=threads
-        )
+        source = MemorySource(self.rows, self.weights, row_work=1e5, result_size=1, threads=threads)
         return cluster(source, self.centres, passes, **options)
 
     @property
@@ -102,4 +100,3 @@ def score(row: Array, centre: Array, offset: Any = None) -> Any:
     for x, c in zip(row, centre, strict=True):
         total = fused(x, c, total)
     return total
-

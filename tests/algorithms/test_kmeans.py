@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def test_a_tolerance_ends_them_early() -> None:
     rows = np.random.default_rng(2).normal(size=(500, 2))
     states: list[Any] = [rows[:8]]
     rough = solved(rows, rows[:8], tol=0.01, on_step=lambda new, _: bool(states.append(new)))
-    moved = [((b - a) ** 2).sum() for a, b in zip(states, states[1:], strict=False)]
+    moved = [((b - a) ** 2).sum() for a, b in pairwise(states)]
     assert rough.status is Status.CONVERGED
     assert rough.n_iter == len(moved) < solved(rows, rows[:8]).n_iter
     assert moved[-1] <= 0.01 < min(moved[:-1])
@@ -116,7 +117,7 @@ def test_single_precision_stays_and_sums_are_double() -> None:
     assert done.inertia == pytest.approx((apart**2).sum(), rel=1e-13)
 
 
-@pytest.mark.parametrize("algorithm", ["lloyd", "exponion", "yinyang", "auto"])
+@pytest.mark.parametrize("algorithm", ["lloyd", "exponion", "yinyang"])
 def test_threads_change_no_bit(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "BLOCK_ROWS", 20)
     problem = separate_problem(4, 500, 3, 20)
@@ -158,7 +159,7 @@ def test_a_cluster_gives_no_row_that_it_needs() -> None:
     assert done.centres.tolist() == [[0.0], [1.0], [901.0]]
 
 
-@pytest.mark.parametrize("algorithm", ["lloyd", "exponion", "yinyang", "auto"])
+@pytest.mark.parametrize("algorithm", ["lloyd", "exponion", "yinyang"])
 def test_more_clusters_than_distinct_rows(algorithm: str) -> None:
     rows = np.array([[0.0], [0.0], [1.0], [1.0]])
     for centres in ([[0.0], [0.0], [1.0], [1.0]], [[0.0]] * 4, [[7.0], [8.0], [9.0], [3.0]]):
@@ -224,16 +225,16 @@ def test_shifts_are_small_enough_once_they_sum_to_the_tolerance() -> None:
 # --- rows far from the origin ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("algorithm", ["lloyd", "exponion", "yinyang", "auto"])
+@pytest.mark.parametrize("algorithm", ["lloyd", "exponion", "yinyang"])
 def test_labels_are_those_of_the_final_centres_about_their_own_middle(algorithm: str) -> None:
-    problem = separate_problem(5, 300, 2, 6)
-    # Seen from this start, the rows need no other origin; seen from where it ends, they do.
-    rows, start = problem.rows + 1e4, np.vstack([problem.centres[:5] + 1e4, [[-1e4, -1e4]]])
-    far = Problem(rows, None, start)
-    done = far.solve(passes_for(rows, 6, np.zeros(2), algorithm=algorithm, engine="numba"))
+    problem = separate_problem(3, 300, 2, 6)
+    # About the origin, scores of these rows have few digits left to tell near centres apart.
+    rows, origin = problem.rows + 1e7, np.zeros(2)
+    far = Problem(rows, None, problem.centres + 1e7)
+    done = far.solve(passes_for(rows, 6, origin, algorithm=algorithm, engine="numba"))
     shift = shift_of(done.centres)
-    assert shift.any()
-    fresh = passes_for(rows, 6, shift, algorithm="lloyd", engine="numba")
-    fresh.aim(done.centres)
-    fresh.assign(slice(0, 300), rows, None)
-    assert np.array_equal(done.labels, fresh.labels)
+    for about, same in ((shift, True), (origin, False)):
+        fresh = passes_for(rows, 6, about, algorithm="lloyd", engine="numba")
+        fresh.aim(done.centres)
+        fresh.assign(slice(0, 300), rows, None)
+        assert np.array_equal(done.labels, fresh.labels) == same

@@ -276,10 +276,12 @@ def test_how_passes_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
         return original(*args, **how)
 
     monkeypatch.setattr(k_means, "passes_for", recorded)
-    KMeans(2, algorithm="elkan", engine="numpy").fit(X)
+    KMeans(2, algorithm="elkan", engine="numba").fit(X)
     KMeans(2, algorithm="exponion").fit(X)
-    yinyang, exponion = ("yinyang", "numpy"), ("exponion", "auto")
+    yinyang, exponion = ("yinyang", "numba"), ("exponion", "auto")
     assert [(how["algorithm"], how["engine"]) for how in seen] == [yinyang, exponion]
+    with pytest.raises(InputError, match=r"engine='numpy' cannot run algorithm='exponion'"):
+        KMeans(2, algorithm="exponion", engine="numpy").fit(X)
 
 
 def test_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:

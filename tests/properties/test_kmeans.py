@@ -13,17 +13,24 @@ from hypothesis import strategies as st
 from clusterings import Problem, bits, random_problem, separate_problem
 from mixtura.kernels import reference
 from mixtura.kernels.cpu import kmeans as cpu
-from mixtura.kernels.kmeans import NumPyPasses, passes_for
+from mixtura.kernels.kmeans import NumPyPasses, Passes, passes_for
 from mixtura.sources import memory
 from strategies import seeds
 
 BOUNDED = ("exponion", "yinyang", "auto")
 
 
-def solved(problem: Problem, algorithm: str, **options: Any) -> tuple[object, ...]:
-    """Return all that an algorithm's machine code gives."""
+def passes_of(problem: Problem, algorithm: str) -> Passes:
+    """Return an algorithm's passes in machine code; automatic ones for small problems, too."""
+    if algorithm == "auto":
+        return cpu.Auto(len(problem.rows), problem.shift, len(problem.centres))
     shape = (problem.rows, len(problem.centres), problem.shift)
-    return bits(problem.solve(passes_for(*shape, algorithm=algorithm, engine="numba"), **options))
+    return passes_for(*shape, algorithm=algorithm, engine="numba")
+
+
+def solved(problem: Problem, algorithm: str, **options: Any) -> tuple[object, ...]:
+    """Return all that an algorithm gives."""
+    return bits(problem.solve(passes_of(problem, algorithm), **options))
 
 
 @pytest.fixture
@@ -73,7 +80,9 @@ def test_numbers_beyond_single_precision(scale: float) -> None:
 @pytest.mark.parametrize("scale", [1e-22, 1e-20, 1e-15, 1e15])
 def test_squares_near_the_ends_of_single_precision(scale: float) -> None:
     problem = separate_problem(0, 500, 4, 60)
-    rows, centres = ((array * scale).astype(np.float32) for array in (problem.rows, problem.centres))
+    rows, centres = (
+        (array * scale).astype(np.float32) for array in (problem.rows, problem.centres)
+    )
     problem = Problem(rows, None, centres)
     expected = solved(problem, "lloyd", max_iter=20)
     for algorithm in ("exponion", "yinyang"):
@@ -137,11 +146,10 @@ def test_no_step_raises_the_inertia(algorithm: str) -> None:
     fell = 0
     for seed, problem in enumerate(problems(40, 200, 30)):
         states = [problem.centres]
-        passes = passes_for(
-            problem.rows, len(problem.centres), problem.shift, algorithm=algorithm, engine="numba"
-        )
         done = problem.solve(
-            passes, max_iter=25, on_step=lambda new, _, states=states: bool(states.append(new))
+            passes_of(problem, algorithm),
+            max_iter=25,
+            on_step=lambda new, _, states=states: bool(states.append(new)),
         )
         inertias = [inertia(problem, centres) for centres in states]
         for before, after in pairwise(inertias):

@@ -112,7 +112,8 @@ class KMeans(CentreModel):
         Number of threads; None for every core this process may use. The results do not depend
         on it.
     engine : {'auto', 'numpy', 'numba'}, default='auto'
-        Code that runs the passes over the rows; ``'auto'`` goes by the amount of work.
+        Code that runs the passes over the rows; ``'auto'`` goes by the amount of work. NumPy knows
+        ``'lloyd'`` alone.
     callback : callable, optional
         Called with a ``KMeansStep`` after each iteration; returning true ends the fit with the
         best so far.

@@ -118,7 +118,7 @@ def test_beyond_the_margin_scores_agree(
     step = rng.normal(size=d) * 10.0 ** rng.integers(-3, 2)
     near = (row + step).astype(dtype)
     far = (row - step * (1.0 + nudge * np.finfo(dtype).eps)).astype(dtype)  # almost as far
-    own, other = sorted((squared_distance(row, centre) for centre in (near, far)))
+    own, other = sorted(squared_distance(row, centre) for centre in (near, far))
     if squared_distance(row, near) > own:
         near, far = far, near
     out, gamma = np.empty(1), gamma_of(d, dtype)

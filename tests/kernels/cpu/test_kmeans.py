@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -282,3 +284,32 @@ def test_packed_centres(dtype: str, k: int, vectors: int) -> None:
     np.testing.assert_allclose(offsets.ravel()[:k], wanted, rtol=np.finfo(dtype).eps)
     assert (offsets.ravel()[k:] == -np.inf).all()
     assert not flat[k:].any()
+
+
+#: Prints by how many bytes a step grows the process beyond what a small problem took.
+GROWTH = """
+import resource
+import numpy as np
+from mixtura.algorithms.kmeans import cluster
+from mixtura.kernels.kmeans import passes_for
+from mixtura.sources import MemorySource
+
+def most(n):
+    X = np.random.default_rng(0).normal(size=(n, 2))
+    passes = passes_for(X, 1000, np.zeros(2), algorithm="lloyd", engine="numba")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    source = MemorySource(X, row_work=100.0, result_size=3000, threads=2)
+    cluster(source, X[:1000].copy(), passes, max_iter=2)
+    return 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+
+most(5000)
+print(most(1_000_000))
+"""
+
+
+@pytest.mark.slow
+def test_a_full_pass_holds_little_beyond_the_rows() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", GROWTH], check=True, capture_output=True, text=True
+    )
+    assert int(done.stdout) < 16 * 1_000_000 + 64 * 2**20  # all pairs would take 8 GB

@@ -95,7 +95,7 @@ def test_a_second_pass_moves_nothing() -> None:
     passed(rows, np.zeros(2), rows[:5], labels)
     sums, mass, held, (moved, _, _) = passed(rows, np.zeros(2), rows[:5], labels)
     assert moved == 0
-    assert not (sums.any() or mass.any() or held.any())
+    assert not any(array.any() for array in (sums, mass, held))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -110,7 +110,7 @@ def test_a_score_is_a_chain_of_fused_products(dtype: str, d: int) -> None:
 def test_lanes_that_are_left_over_never_win(dtype: str) -> None:
     found = scored(dtype, 3, 1)
     assert (found["scores"][:, 1:] == -np.inf).all()
-    assert (found["best"][:, :, 0].T == found["scores"][:, :1]).all()
+    assert (found["scores"][:, :1] == found["best"][:, :, 0].T).all()
     assert not found["which"].any()
     assert (found["second"] == -np.inf).all()
 
