@@ -159,6 +159,19 @@ def test_a_cluster_gives_no_row_that_it_needs() -> None:
     assert done.centres.tolist() == [[0.0], [1.0], [901.0]]
 
 
+def test_rows_on_their_centres_are_not_taken() -> None:
+    assert solved(np.zeros((2, 1)), [[0.0], [5.0]], max_iter=1).centres.tolist() == [[0.0], [5.0]]
+
+
+def test_steps_go_on_while_clusters_are_filled() -> None:
+    rows = np.array([[0.0], [1.0], [2.0], [100.0], [140.0]])
+    # The second cluster can spare one row; the last takes one of the first in the next step,
+    # in which no other row moves.
+    done = solved(rows, [[1.0], [120.0], [900.0], [901.0]])
+    assert done.centres.tolist() == [[1.5], [140.0], [100.0], [0.0]]
+    assert done.labels.tolist() == [3, 0, 0, 2, 1]
+
+
 @pytest.mark.parametrize("algorithm", ["lloyd", "exponion", "yinyang"])
 def test_more_clusters_than_distinct_rows(algorithm: str) -> None:
     rows = np.array([[0.0], [0.0], [1.0], [1.0]])
@@ -208,12 +221,12 @@ def test_the_farthest_of_two_blocks() -> None:
     def some(distances: list[float], first: int) -> Farthest:
         n = len(distances)
         numbers = np.arange(first, first + n)
-        return Farthest(2, np.array(distances), numbers, numbers[:, None] * 1.0, np.ones(n))
+        return Farthest(2, np.array(distances), numbers)
 
     a, b, c = some([5.0, 2.0], 0), some([5.0, 4.0], 10), some([5.0], 20)
     assert (a + b).numbers.tolist() == [0, 10]
     assert ((a + b) + c).numbers.tolist() == (a + (b + c)).numbers.tolist() == [0, 10]
-    assert (some([], 0) + c).rows.tolist() == [[20.0]]
+    assert (some([], 0) + c).numbers.tolist() == [20]
 
 
 def test_shifts_are_small_enough_once_they_sum_to_the_tolerance() -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mixtura.algorithms.loop import Ended, iterate
 from mixtura.algorithms.source import Source
 from mixtura.algorithms.stopping import Status
-from mixtura.kernels.kmeans import Labels, Passes, Tally, shift_of
+from mixtura.kernels.kmeans import Labels, Passes, Tally, change, chunks, shift_of
 from mixtura.model.families.base import FloatArray
 
 
@@ -91,7 +91,7 @@ def part_inertia(
 
 def means(tally: Tally, centres: NDArray[Any], shift: NDArray[Any]) -> NDArray[Any]:
     """Return the means of the clusters; one without rows keeps its centre."""
-    held = tally.rows > 0
+    held = (tally.rows > 0) & (tally.weight > 0)  # rounding can take the weight of light rows
     new = centres.astype(np.float64)
     new[held] = tally.sums[held] / tally.weight[held, None] + shift
     return new.astype(centres.dtype)
@@ -105,20 +105,28 @@ def filled(
     if len(empty) == 0:
         return tally, 0
     spare = partial(farthest, len(empty), centres, passes, tally.rows)
-    found = source.map_parts(spare)
-    sums, weight, rows = tally.sums.copy(), tally.weight.copy(), tally.rows.copy()
-    n_filled = 0
-    for row, x, w in zip(found.numbers, found.rows, found.weights, strict=True):
+    rows, n_filled = tally.rows.copy(), 0
+    for row in source.map_parts(spare).numbers:
         donor = passes.labels[row]
-        if rows[donor] < 2 or n_filled == len(empty):
-            continue
-        taker = empty[n_filled]
-        for array, amount in ((sums, w * (x - passes.shift)), (weight, w), (rows, 1)):
-            array[donor] -= amount
-            array[taker] += amount
-        passes.place(int(row), int(taker))
-        n_filled += 1
-    return Tally(sums, weight, rows, tally.moved), n_filled
+        if rows[donor] > 1 and n_filled < len(empty):
+            rows[donor] -= 1
+            passes.place(int(row), int(empty[n_filled]))
+            n_filled += 1
+    if n_filled == 0:
+        return tally, 0
+    # Anew: what is left of a sum without its farthest row has lost digits to that row.
+    return source.map_parts(partial(counted, passes, len(centres))), n_filled
+
+
+def counted(passes: Passes, k: int, part: slice, rows: Any, weights: FloatArray | None) -> Tally:
+    """Return the sums of a block by its labels."""
+    tally = Tally.zeros(k, rows.shape[1])
+    for chunk in chunks(len(rows), k):
+        x = (rows[chunk] - passes.shift).astype(np.float64)
+        w = np.ones(len(x)) if weights is None else weights[chunk]
+        labels = passes.labels[part][chunk]
+        tally += change(x, w, np.full(len(x), -1), labels, k)
+    return tally
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,13 +136,11 @@ class Farthest:
     most: int
     distances: FloatArray
     numbers: NDArray[np.intp]
-    rows: FloatArray
-    weights: FloatArray
 
     def __add__(self, other: Farthest) -> Farthest:
         both = [
             np.concatenate([getattr(each, name) for each in (self, other)])
-            for name in ("distances", "numbers", "rows", "weights")
+            for name in ("distances", "numbers")
         ]
         order = np.argsort(-both[0], kind="stable")[: self.most]
         return Farthest(self.most, *(array[order] for array in both))
@@ -156,5 +162,4 @@ def farthest(
         spare &= weights > 0
     candidates = np.flatnonzero(spare)
     order = candidates[np.argsort(-apart[candidates], kind="stable")[:most]]
-    w = np.ones(len(order)) if weights is None else weights[order]
-    return Farthest(most, apart[order], order + part.start, rows[order].astype(np.float64), w)
+    return Farthest(most, apart[order], order + part.start)

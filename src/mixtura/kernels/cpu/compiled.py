@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -35,6 +35,18 @@ FAMILIES = ("full", "tied", "diag", "spherical")
 FACTOR_DIMENSIONS = {"full": 3, "tied": 3, "diag": 2, "spherical": 1}
 #: Compilations shorter than this are not worth a message (seconds).
 ANNOUNCE_AFTER = 1.0
+
+
+def once(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that makes each thing once, whatever threads ask for it together."""
+    made = cache(make)
+
+    @wraps(make)
+    def under_lock(*arguments: Any) -> Any:
+        with _lock:  # the cache alone would let two threads make the same thing
+            return made(*arguments)
+
+    return under_lock
 
 
 def machine_code(name: str, family: str, dtype: np.dtype[Any]) -> Callable[..., Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from mixtura.kernels.cpu import exponion, nearest, yinyang
-from mixtura.kernels.cpu.compiled import compiled, input_type, output_type, row_type
+from mixtura.kernels.cpu.compiled import compiled, input_type, once, output_type, row_type
 from mixtura.kernels.cpu.scores import ROWS, lanes
 from mixtura.kernels.kmeans import Labels, Passes, Tally
 from mixtura.model.families.base import FloatArray
@@ -388,7 +387,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-@cache
+@once
 def code(name: str, dtype: str) -> Callable[..., Any]:
     """Return the machine code of the function of that name for the dtype of the rows."""
     number, whole, count = getattr(types, dtype), types.int32, types.int64

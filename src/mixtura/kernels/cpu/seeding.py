@@ -6,7 +6,6 @@ Lanes are candidates, packed as in ``scores``. A row x of seed s is no nearer to
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from mixtura.kernels.cpu.compiled import compiled, input_type, output_type, row_type
+from mixtura.kernels.cpu.compiled import compiled, input_type, once, output_type, row_type
 from mixtura.kernels.cpu.densities import FLAGS
 from mixtura.kernels.cpu.nearest import copy_for, locate, tile_rows
 from mixtura.kernels.cpu.scores import ROWS, Emitter, lanes
@@ -216,7 +215,7 @@ def limits(seeds, packed, factor, out):
                 out[group, b + r + 1] = factor * least
 
 
-@cache
+@once
 def machine_code(name: str, dtype: str) -> Any:
     """Return the machine code of a function above for rows of a dtype."""
     element, count = getattr(types, dtype), types.int64
