@@ -163,6 +163,16 @@ def test_rows_on_their_centres_are_not_taken() -> None:
     assert solved(np.zeros((2, 1)), [[0.0], [5.0]], max_iter=1).centres.tolist() == [[0.0], [5.0]]
 
 
+@pytest.mark.parametrize("heavy", [1e10, 1e14, 1e17])
+def test_sums_recover_the_digits_that_heavy_rows_took_away(heavy: float) -> None:
+    rows = np.array([[-7.0], [17.0], [-8.0], [18.0], [4.9], [5.3], [6.0]])
+    weights = np.array([heavy, heavy, 1.0, 1.0, 1.0, 1.0, 1.0])
+    centres = np.array([[5.0], [-20.0], [30.0]])
+    passes = NumPyPasses(7, np.zeros(1))
+    found = cluster(OneBlock(rows, weights), centres, passes)
+    assert found.centres[0, 0] == pytest.approx(5.4, rel=1e-15)
+
+
 def test_steps_go_on_while_clusters_are_filled() -> None:
     rows = np.array([[0.0], [1.0], [2.0], [100.0], [140.0]])
     # The second cluster can spare one row; the last takes one of the first in the next step,

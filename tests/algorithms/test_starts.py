@@ -170,11 +170,15 @@ def test_collapsed_starts_lose_to_sound_ones() -> None:
     sound, flat = (
         Mixture([0.5, 0.5], X[:2], np.stack([total, scale * total])) for scale in (1.0, 1e-12)
     )
-    assert best_of(em, [(flat, 10.0), (sound, 0.0)], 120.0) is sound
-    assert best_of(em, [(flat, 10.0), (flat, 0.0)], 120.0) is flat
     other = Mixture([0.4, 0.6], X[:2], sound.covariances)
-    assert best_of(em, [(sound, 0.0), (other, 1e-3)], 120.0) is sound
-    assert best_of(em, [(sound, 0.0), (other, 1.0)], 120.0) is other
+
+    def ranked(*runs: tuple[Mixture, float]) -> list[Mixture]:
+        return [mixture for mixture, _ in best_of(em, list(runs), 120.0, 2)]
+
+    assert ranked((flat, 10.0), (sound, 0.0)) == [sound, flat]
+    assert ranked((flat, 10.0)) == [flat]
+    assert ranked((sound, 0.0), (other, 1e-3)) == [sound, other]
+    assert ranked((sound, 0.0), (other, 1.0), (flat, 2.0)) == [other, sound]
 
 
 def test_of_equal_clusterings_the_first_counts() -> None:

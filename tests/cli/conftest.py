@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from mixtura import MiniBatchKMeans
 from mixtura.cli.app import app
 
 Run = Callable[..., Any]
@@ -68,6 +70,17 @@ def centres(table: Path, tmp_path: Path, run: Run) -> Path:
     """Return a k-means model of three clusters, fitted to the columns x and y of the table."""
     path = tmp_path / "centres.mixtura"
     run("kmeans", table, "-k", 3, "--drop", "w", "-o", path)
+    return path
+
+
+@pytest.fixture
+def stream(points: np.ndarray, tmp_path: Path) -> Path:
+    """Return a model of three clusters that saw the points, called x and y, in two chunks."""
+    path = tmp_path / "stream.mixtura"
+    estimator = MiniBatchKMeans(3, random_state=0)
+    for chunk in (points[::2], points[1::2]):
+        estimator.partial_fit(pd.DataFrame(chunk, columns=["x", "y"]))
+    estimator.save(path)
     return path
 
 

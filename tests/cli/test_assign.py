@@ -13,6 +13,7 @@ import pytest
 
 from mixtura import load
 from mixtura.cli.assign import assignment, cluster_facts, group_facts
+from mixtura.io.columns import numeric_columns
 from mixtura.io.tables import read_table
 
 
@@ -170,3 +171,13 @@ def test_numbers_too_large_for_distances(run: Any, centres: Path, tmp_path: Path
     (tmp_path / "t.csv").write_text("y,x\n1,2\n1,1e200\n")
     message = run("assign", centres, tmp_path / "t.csv", code=3).stderr
     assert f"error: {tmp_path / 't.csv'}: column 'x' holds numbers so large" in message
+
+
+def test_clusters_of_a_stream(run: Any, stream: Path, table: Path, tmp_path: Path) -> None:
+    path = tmp_path / "assigned.parquet"
+    run("assign", stream, table, "-o", path)
+    found = read_table(path).columns.column("cluster").to_numpy()
+    fitted = load(stream)
+    del fitted.feature_names_in_
+    X = numeric_columns(read_table(table), ["x", "y"]).X
+    np.testing.assert_array_equal(found, fitted.predict(X))

@@ -71,3 +71,18 @@ def test_a_k_means_model(run: Any, centres: Path) -> None:
     assert result["kind"] == "KMeans"
     assert result["settings"]["random_state"] == 0
     np.testing.assert_array_equal(result["centers"], fitted.cluster_centers_)
+
+
+def test_a_stream_of_chunks(run: Any, stream: Path) -> None:
+    lines = run("info", stream).stdout.splitlines()
+    fitted = load(stream)
+    assert lines[1:4] == [
+        "model     k-means, 3 clusters",
+        "columns   x, y",
+        f"steps     {fitted.n_steps_}",
+    ]
+    result = json.loads(run("info", stream, "--json").stdout)
+    assert result["kind"] == "MiniBatchKMeans"
+    assert result["steps"] == fitted.n_steps_
+    assert "status" not in result
+    np.testing.assert_array_equal(result["centers"], fitted.cluster_centers_)

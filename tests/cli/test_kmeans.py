@@ -144,7 +144,7 @@ def test_options_that_contradict_each_other(run: Any, table: Path) -> None:
     "options",
     [
         ["-k", 0],
-        ["-k", 2, "--init", "k-means||"],
+        ["-k", 2, "--init", "k-means"],
         ["-k", 2, "--algorithm", "fast"],
         ["-k", 2, "--tol", "inf"],
         ["-k", 2, "--tol", "-1"],
@@ -152,7 +152,18 @@ def test_options_that_contradict_each_other(run: Any, table: Path) -> None:
     ],
 )
 def test_options_out_of_range(run: Any, table: Path, options: list[Any]) -> None:
-    assert "Usage" in run("kmeans", table, *options, code=2).stderr
+    message = run("kmeans", table, *options, code=2).stderr
+    assert "Usage" in message
+    assert "Value error" not in message
+
+
+@pytest.mark.parametrize("option", [("--init", "k-means||"), ("--algorithm", "elkan")])
+def test_names_from_python_are_known(
+    run: Any, table: Path, tmp_path: Path, option: tuple[str, str]
+) -> None:
+    path = tmp_path / "m.mixtura"
+    run("kmeans", table, "--columns", "x,y", "-k", 2, "-o", path, *option)
+    assert load(path).get_params()[option[0].strip("-")] == option[1]
 
 
 def pressing(monkeypatch: pytest.MonkeyPatch, restart: int, times: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mixtura import load
+from mixtura import KMeans, load
 from mixtura.io.columns import numeric_columns
 from mixtura.io.tables import read_table
 
@@ -80,3 +80,35 @@ def test_the_inertia_of_k_means(run: Any, centres: Path, table: Path, tmp_path: 
     assert lines[0] == f"table    {table}: 150 rows"
     assert lines[1].startswith(f"inertia  {result['inertia']:.7g}, a mean squared distance of ")
     assert len(lines) == 2
+
+
+def test_the_inertia_of_a_stream(run: Any, stream: Path, table: Path) -> None:
+    result = json.loads(run("score", stream, table, "--json").stdout)
+    X = numeric_columns(read_table(table), ["x", "y"]).X
+    fitted = load(stream)
+    del fitted.feature_names_in_
+    assert result["inertia"] == pytest.approx(-fitted.score(X))
+
+
+def test_weights_are_repeats(
+    run: Any, model: Path, centres: Path, table: Path, tmp_path: Path
+) -> None:
+    head, *lines = table.read_text().splitlines()
+    repeated = tmp_path / "repeated.csv"
+    repeated.write_text("\n".join([head, *(line for line in lines for _ in range(int(line[-1])))]))
+    for path, total in ((model, "log_likelihood"), (centres, "inertia")):
+        weighted = json.loads(run("score", path, table, "--weights", "w", "--json").stdout)
+        twice = json.loads(run("score", path, repeated, "--json").stdout)
+        assert weighted["total_weight"] == twice["rows"] == 225
+        for name in twice.keys() - {"table", "rows"}:
+            assert weighted[name] == pytest.approx(twice[name])
+        assert total in twice
+
+
+def test_weights_have_no_position(run: Any, tmp_path: Path) -> None:
+    path, table = tmp_path / "m.mixtura", tmp_path / "t.csv"
+    KMeans(1).fit([[0.0], [2.0]]).save(path)
+    table.write_text("w,a\n3,1\n1,3\n")
+    result = json.loads(run("score", path, table, "--weights", "w", "--json").stdout)
+    assert (result["inertia"], result["mean_squared_distance"]) == (4.0, 1.0)
+    assert "has no column 'v'" in run("score", path, table, "--weights", "v", code=3).stderr

@@ -584,6 +584,14 @@ def test_unusable_starts_are_refused(X: Any, given: Any) -> None:
         GaussianMixture(3, init_params=given).fit(X)
 
 
+@pytest.mark.parametrize("kind", [mixtura.KMeans, mixtura.MiniBatchKMeans])
+def test_k_means_is_a_start_by_its_mixture(X: Any, kind: Any) -> None:
+    clusters = kind(3, random_state=0)
+    with pytest.raises(InputError, match=f"is a {kind.__name__}; fit it and pass as_mixture"):
+        GaussianMixture(3, init_params=clusters).fit(X)
+    GaussianMixture(3, init_params=clusters.fit(X).as_mixture(X)).fit(X)
+
+
 def starts_in_turn(X: Any, *groupings: Any) -> Callable[..., Any]:
     """Return a callable start that gives one grouping after the other."""
     waiting = iter(groupings)

@@ -384,6 +384,19 @@ def test_a_callable_cannot_change_the_rows() -> None:
         KMeans(2, init=spoil).fit(X)
 
 
+@pytest.mark.parametrize("returned", [None, "rows", [[1.0], [2.0, 3.0]], object()])
+def test_what_a_callable_returned_is_named(returned: Any) -> None:
+    with pytest.raises(InputError, match=r"callable init returned .* 2 rows and 3 columns"):
+        KMeans(2, init=lambda rows, k, random_state: returned).fit(X)
+
+
+def test_tables_of_vanishing_numbers_are_refused() -> None:
+    for fit in (KMeans(2).fit, lambda rows: kmeans_plusplus(rows, 2)):
+        with pytest.raises(InputError, match="its square vanishes"):
+            fit(X * 1e-200)
+    KMeans(2, random_state=0).fit(X).predict(X * 1e-200)
+
+
 # --- scikit-learn's ecosystem ----------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from mixtura import InputError, KMeans, MiniBatchKMeans
 from mixtura.estimators.mini_batch_k_means import drawn
@@ -315,6 +316,22 @@ def test_chunks_do_not_depend_on_threads() -> None:
 def test_parameters_are_checked(parameters: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         model(**parameters).fit(table())
+
+
+@pytest.mark.parametrize("compute_labels", [True, False])
+def test_fewer_distinct_rows_than_clusters(compute_labels: bool) -> None:
+    rows = np.repeat([[0.0], [1.0], [5.0]], 100, axis=0)
+    with pytest.warns(ConvergenceWarning, match="Only 3 of 5 clusters hold rows") as caught:
+        model(compute_labels=compute_labels).fit(rows)
+    assert caught[0].filename == __file__
+
+
+def test_numbers_that_vanish_are_refused_unless_others_were_seen() -> None:
+    X = table(100)
+    for method in ("fit", "partial_fit"):
+        with pytest.raises(InputError, match="its square vanishes"):
+            getattr(model(), method)(X * 1e-200)
+    model().partial_fit(X).partial_fit(X * 1e-200)
 
 
 def test_missing_cells_are_refused() -> None:

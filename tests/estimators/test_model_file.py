@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import mixtura
-from mixtura import GaussianMixture, KMeans, ModelFileError, Status
+from mixtura import GaussianMixture, KMeans, MiniBatchKMeans, ModelFileError, Status
 from mixtura.estimators.model_file import ARRAYS
 from mixtura.io.model_file import read_model, write_model
 from problems import FAMILY_NAMES, random_rows
@@ -180,5 +180,46 @@ def test_clusterings_that_are_not_whole(
     path: Path, arrays: dict[str, Any], metadata: dict[str, Any], words: str
 ) -> None:
     damaged(path, arrays, model=KMeans(2, random_state=0), **metadata)
+    with pytest.raises(ModelFileError, match=words):
+        mixtura.load(path)
+
+
+@pytest.mark.parametrize("fitted", [True, False])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_stream_goes_on_as_if_never_saved(path: Path, dtype: Any, fitted: bool) -> None:
+    rows = np.random.default_rng(2).permutation(X).astype(dtype)
+    model = MiniBatchKMeans(3, random_state=0, batch_size=10, reassignment_ratio=0.5)
+    (model.fit if fitted else model.partial_fit)(rows[:40])
+    model.partial_fit(rows[40:60], sample_weight=np.arange(20))
+    model.save(path)
+    loaded = mixtura.load(path)
+    assert type(loaded) is MiniBatchKMeans
+    assert loaded.get_params() == model.get_params()
+    assert hasattr(loaded, "n_iter_") == fitted
+    for start in (60, 80, 100):
+        for attribute in ("cluster_centers_", "inertia_", "n_steps_", "n_features_in_"):
+            actual, expected = getattr(loaded, attribute), getattr(model, attribute)
+            assert np.array_equal(actual, expected)
+            assert np.asarray(actual).dtype == np.asarray(expected).dtype
+        assert np.array_equal(loaded.predict(rows), model.predict(rows))
+        for each in (loaded, model):
+            each.partial_fit(rows[start : start + 20])
+    assert np.array_equal(loaded.labels_, model.labels_)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "metadata", "words"),
+    [
+        ({"since": None}, {}, "lacks the array since"),
+        ({"weight": np.ones(3)}, {}, "not whole .*as many as the centres"),
+        ({"means": np.full((2, 3), np.inf)}, {}, "not whole .*finite"),
+        ({"cluster_centers": np.zeros(3)}, {}, "not whole .*table of finite numbers"),
+        ({}, {"seed": "removed"}, "not whole"),
+    ],
+)
+def test_streams_that_are_not_whole(
+    path: Path, arrays: dict[str, Any], metadata: dict[str, Any], words: str
+) -> None:
+    damaged(path, arrays, model=MiniBatchKMeans(2, random_state=0), **metadata)
     with pytest.raises(ModelFileError, match=words):
         mixtura.load(path)

@@ -199,6 +199,18 @@ def test_weights_count_among_the_squares() -> None:
         check_squares(table, np.full(4, 1e110))
 
 
+@pytest.mark.parametrize(("dtype", "least"), [(np.float64, 1e-152), (np.float32, 1e-17)])
+def test_squares_that_vanish(dtype: Any, least: float) -> None:
+    table = np.zeros((1000, 3), dtype=dtype)
+    check_squares(table, fitting=True)
+    table[7, 1] = -least
+    check_squares(table, fitting=True)
+    table[7, 1] = -least / 100
+    check_squares(table)  # beside centres that lie elsewhere
+    with pytest.raises(InputError, match=r"^column 1 holds the largest.* multiply the table by"):
+        check_squares(table, fitting=True)
+
+
 def test_a_hint_for_missing_cells_alone() -> None:
     for cell, words in ((np.nan, "out. Like so.$"), (np.inf, "out.$")):
         with pytest.raises(InputError, match=words):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mixtura.algorithms.loop import Ended, iterate
 from mixtura.algorithms.source import Source
 from mixtura.algorithms.stopping import Status
-from mixtura.kernels.kmeans import Labels, Passes, Tally, change, chunks, shift_of
+from mixtura.kernels.kmeans import Labels, Passes, Tally, change, shift_of
 from mixtura.model.families.base import FloatArray
 
 
@@ -58,13 +58,18 @@ def cluster(
     most ``tol``, or after ``max_iter``. A cluster that runs empty takes the farthest row.
     """
     tally, settled = Tally.zeros(*centres.shape), False
+    most = tally  # what the sums and weights have been at most since they were counted
 
     def step(centres: NDArray[Any]) -> tuple[NDArray[Any], float]:
-        nonlocal tally, settled
+        nonlocal tally, settled, most
         passes.aim(centres)
         change = source.map_parts(passes.assign)
         tally, n_filled = filled(source, centres, passes, tally + change)
+        most = tally.largest(most)
         settled = change.moved == n_filled == 0
+        if settled and tally.has_lost_digits(most):
+            most = tally = recount(source, passes, len(centres))
+            settled = bool((means(tally, centres, passes.shift) == centres).all())
         if settled:
             raise Ended(Status.CONVERGED)
         new = means(tally, centres, passes.shift)
@@ -114,19 +119,20 @@ def filled(
             n_filled += 1
     if n_filled == 0:
         return tally, 0
-    # Anew: what is left of a sum without its farthest row has lost digits to that row.
-    return source.map_parts(partial(counted, passes, len(centres))), n_filled
+    # What is left of a sum without its farthest row has lost digits to that row.
+    return recount(source, passes, len(centres)), n_filled
+
+
+def recount(source: Source, passes: Passes, k: int) -> Tally:
+    """Return the sums of the clusters from the labels alone."""
+    return source.map_parts(partial(counted, passes, k))
 
 
 def counted(passes: Passes, k: int, part: slice, rows: Any, weights: FloatArray | None) -> Tally:
     """Return the sums of a block by its labels."""
-    tally = Tally.zeros(k, rows.shape[1])
-    for chunk in chunks(len(rows), k):
-        x = (rows[chunk] - passes.shift).astype(np.float64)
-        w = np.ones(len(x)) if weights is None else weights[chunk]
-        labels = passes.labels[part][chunk]
-        tally += change(x, w, np.full(len(x), -1), labels, k)
-    return tally
+    x = (rows - passes.shift).astype(np.float64)
+    w = np.ones(len(x)) if weights is None else weights
+    return change(x, w, np.full(len(x), -1), passes.labels[part], k)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,8 @@ from mixtura.kernels.kmeans import passes_for, shift_of
 from mixtura.model import CovarianceFloor, Family, Mixture, Statistics
 from mixtura.model.families.base import FloatArray
 
+#: A mixture and its log-likelihood on a sample.
+Tried = tuple[Mixture, float]
 METHODS = ("kmeans", "k-means++", "random", "random_from_data")
 #: Rows that a start looks at, at least, and per number in the means.
 SAMPLE_ROWS = 10_000
@@ -27,6 +29,8 @@ KMEANS_TRIALS = 6
 TRIAL_ITER = 3
 #: Updates of EM after which starts are compared, if they have not settled before.
 SHORT_RUN = 16
+#: Updates after which all but the best few end.
+FIRST_RUN, FINALISTS = 4, 2
 #: Starts count as one whose log-likelihoods differ by less per unit of weight, or whose inertias
 #: do relatively.
 SAME_START = 1e-4
@@ -41,6 +45,7 @@ def start_by(method: str, em: EM, k: int, rng: np.random.Generator) -> Mixture:
     rows = np.ascontiguousarray(sample, dtype=np.float64)
     if weights is None:
         weights = np.ones(len(rows))
+    weights = weights / weights.max()  # products of larger ones would overflow
     engine = "numba" if em.kernels.compiled else "numpy"
     views = [OneBlock(view, weights) for view in views_of(rows, weights, em, k)]
     if method != "kmeans":
@@ -52,16 +57,21 @@ def start_by(method: str, em: EM, k: int, rng: np.random.Generator) -> Mixture:
     starts = [from_responsibilities(em, rows, one_hot(c.labels, k), weights) for c in tried]
     if len(starts) == 1:
         return starts[0]
-    return best_of(em, [short_run(em, sample, weights, start) for start in starts], weights.sum())
+    runs = [short_run(em, sample, weights, start, FIRST_RUN) for start in starts]
+    longer = [
+        short_run(em, sample, weights, mixture, SHORT_RUN - FIRST_RUN)
+        for mixture, _ in best_of(em, runs, weights.sum(), FINALISTS)
+    ]
+    return best_of(em, longer, weights.sum(), 1)[0][0]
 
 
-def short_run(em: EM, rows: Any, weights: FloatArray, start: Mixture) -> tuple[Mixture, float]:
+def short_run(em: EM, rows: Any, weights: FloatArray, start: Mixture, n_updates: int) -> Tried:
     """Return what a few EM updates on a sample make of a start, and its log-likelihood there.
 
     Biernacki, Celeux & Govaert (2003), doi:10.1016/S0167-9473(02)00163-9.
     """
     mixture, loglik = start, -np.inf
-    for _ in range(SHORT_RUN):
+    for _ in range(n_updates):
         try:
             statistics = em.kernels.expect(rows, weights, mixture)
             mixture = em.maximise(statistics, mixture)
@@ -74,14 +84,17 @@ def short_run(em: EM, rows: Any, weights: FloatArray, start: Mixture) -> tuple[M
     return mixture, loglik
 
 
-def best_of(em: EM, runs: list[tuple[Mixture, float]], weight: float) -> Mixture:
-    """Return the mixture of highest log-likelihood; the first of those that rounding may order.
+def best_of(em: EM, runs: list[Tried], weight: float, n: int) -> list[Tried]:
+    """Return the ``n`` runs of highest log-likelihood, the first of those that rounding may order.
 
-    One with a component flat on a point or a plane wins only if there is no other.
+    One with a component flat on a point or a plane is among them only if there are no others.
     """
+    if n == 0 or not runs:
+        return []
     sound = [run for run in runs if not collapsed_components(em, run[0]).any()] or runs
     top = max(loglik for _, loglik in sound)
-    return next(mixture for mixture, loglik in sound if loglik >= top - SAME_START * weight)
+    best = next(run for run in sound if run[1] >= top - SAME_START * weight)
+    return [best, *best_of(em, [run for run in runs if run is not best], weight, n - 1)]
 
 
 def views_of(rows: FloatArray, weights: FloatArray, em: EM, k: int) -> list[FloatArray]:

@@ -32,8 +32,12 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the chosen command."""
-        with errors_as_exit_codes(), messages_shown():
-            return super().invoke(ctx)
+        try:
+            with errors_as_exit_codes(), messages_shown():
+                return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")  # a word of typer's own
+            raise
 
 
 app = typer.Typer(

@@ -9,7 +9,7 @@ import typer
 from numpy.typing import NDArray
 from rich.console import RenderableType
 
-from mixtura import KMeans
+from mixtura import GaussianMixture
 from mixtura.cli.clusters import nearest
 from mixtura.cli.console import grid, number, print_json, show
 from mixtura.cli.models import load_model, matching_columns
@@ -21,6 +21,7 @@ from mixtura.cli.options import (
     ThreadsOption,
     naming,
 )
+from mixtura.estimators.centres import CentreModel
 from mixtura.io.tables import STREAM, check_writable, read_table, write_table
 
 SURE = 0.99
@@ -50,19 +51,20 @@ def assign(
     source = read_table(table)
     numeric = matching_columns(source, fitted, names)
     with naming(source, numeric.names):
-        if isinstance(fitted, KMeans):
-            columns = nearest_clusters(fitted, numeric.X)
-            result = cluster_facts(columns, len(fitted.cluster_centers_))
-        else:
+        if isinstance(fitted, GaussianMixture):
             columns = assignment(fitted.predict_proba(numeric.X))
             result = group_facts(columns)
+        else:
+            columns = nearest_clusters(fitted, numeric.X)
+            result = cluster_facts(columns, len(fitted.cluster_centers_))
     write_table(output, source.appended(columns))
     if output == STREAM:
         return
     if as_json:
         print_json({"table": source.source, "output": output, **result})
     else:
-        show(clusters_table(result) if isinstance(fitted, KMeans) else groups_table(result))
+        is_mixture = isinstance(fitted, GaussianMixture)
+        show(groups_table(result) if is_mixture else clusters_table(result))
 
 
 def assignment(probabilities: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -104,7 +106,7 @@ def groups_table(result: dict[str, Any]) -> RenderableType:
     return grid(["component", "rows", "share", "mean certainty", "rows above 99 %"], rows)
 
 
-def nearest_clusters(model: KMeans, X: NDArray[Any]) -> dict[str, NDArray[Any]]:
+def nearest_clusters(model: CentreModel, X: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """Return the columns that ``assign`` appends for k-means."""
     labels, squared = nearest(model, X)
     return {"cluster": labels, "distance_to_center": np.sqrt(squared)}

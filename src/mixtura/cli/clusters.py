@@ -11,6 +11,7 @@ from rich.console import RenderableType
 from mixtura import KMeans, Status
 from mixtura.cli.console import number
 from mixtura.cli.models import side_by_side
+from mixtura.estimators.centres import CentreModel
 from mixtura.io.arrays import generic_names
 from mixtura.io.table import counted
 
@@ -18,7 +19,7 @@ CLUSTER_WIDTH = 12  # characters that a coordinate or a heading, and a gap, may 
 CHUNK = 4096  # rows whose differences from their centres are held at a time
 
 
-def nearest(model: KMeans, X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+def nearest(model: CentreModel, X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the cluster (n,) of each row and the squared distance (n,) to its centre."""
     labels, squared = model.predict(X), np.empty(len(X))
     for start in range(0, len(X), CHUNK):
@@ -39,17 +40,26 @@ def inertia_lines(result: dict[str, Any]) -> dict[str, str]:
     return {"inertia": f"{total}, a mean squared distance of {mean} from the centres"}
 
 
-def description(model: KMeans, names: list[str] | None) -> dict[str, Any]:
+def description(model: CentreModel, names: list[str] | None) -> dict[str, Any]:
     """Return all that there is to know about a fitted model."""
     return {
         "clusters": len(model.cluster_centers_),
         "columns": names,
         "n_columns": model.n_features_in_,
+        **progress(model),
+        "inertia": model.inertia_,
+        "centers": model.cluster_centers_,
+    }
+
+
+def progress(model: CentreModel) -> dict[str, Any]:
+    """Return how far a fit went and why it stopped; a stream of chunks knows only its steps."""
+    if not isinstance(model, KMeans):
+        return {"steps": int(model.n_steps_)}
+    return {
         "converged": model.status_ is Status.CONVERGED,
         "status": str(model.status_.value),
         "iterations": int(model.n_iter_),
-        "inertia": model.inertia_,
-        "centers": model.cluster_centers_,
     }
 
 
@@ -59,7 +69,7 @@ def model_line(result: dict[str, Any]) -> str:
 
 
 def centers_table(
-    model: KMeans, names: list[str] | None, first: dict[str, list[str]] | None = None
+    model: CentreModel, names: list[str] | None, first: dict[str, list[str]] | None = None
 ) -> RenderableType:
     """Return the centres below the rows ``first``, as many clusters abreast as fit."""
     first = first or {}

@@ -61,7 +61,7 @@ def fit_lines(about: dict[str, Any], kind: str) -> dict[str, str]:
     return {
         "model": kind,
         "columns": ", ".join(about["columns"] or []) or f"{about['n_columns']}, without names",
-        "status": in_flags(about["status"]),
+        **({"status": in_flags(about["status"])} if "status" in about else {}),
     }
 
 
@@ -79,6 +79,6 @@ def cluster_lines(about: dict[str, Any]) -> dict[str, str]:
     """Return what is known of k-means but its centres, for people."""
     return {
         **fit_lines(about, clusters.model_line(about)),
-        "iterations": str(about["iterations"]),
+        **{name: str(about[name]) for name in ("iterations", "steps") if name in about},
         "inertia": number(about["inertia"], 7),
     }

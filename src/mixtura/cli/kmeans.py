@@ -52,10 +52,11 @@ DOMINANT = 0.9  # share of the variance from which the clusters are those of one
 
 
 class Init(StrEnum):
-    """The starts, without the bars of ``k-means||``, which a shell takes for its own."""
+    """The starts; ``k-means||`` has a name that needs no quotes in a shell too."""
 
     kmeans_plus_plus = "k-means++"
     kmeans_parallel = "k-means-parallel"
+    kmeans_bars = "k-means||"
     random = "random"
 
 
@@ -66,6 +67,7 @@ class Algorithm(StrEnum):
     lloyd = "lloyd"
     exponion = "exponion"
     yinyang = "yinyang"
+    elkan = "elkan"
 
 
 def kmeans(
@@ -117,7 +119,7 @@ def kmeans(
         hush()
     model = KMeans(
         clusters,
-        init="k-means||" if init is Init.kmeans_parallel else init.value,
+        init=init.value.replace("-parallel", "||"),
         n_init=n_init or "auto",
         max_iter=max_iter,
         tol=tol,

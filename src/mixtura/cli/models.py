@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 
-from mixtura import GaussianMixture, KMeans, load
+from mixtura import GaussianMixture, load
 from mixtura._errors import TableError
 from mixtura.cli.console import grid, number, width
+from mixtura.estimators.centres import CentreModel
 from mixtura.io.arrays import generic_names
 from mixtura.io.columns import Numeric, numeric_columns
 from mixtura.io.table import Table, counted
@@ -19,7 +20,7 @@ from mixtura.io.table import Table, counted
 COMPONENT_WIDTH = 20  # characters that a mean, its deviation and a gap may take
 
 
-Model = GaussianMixture | KMeans
+Model = GaussianMixture | CentreModel
 
 
 def load_model(path: Path, threads: int | None = None) -> tuple[Model, list[str] | None]:
@@ -38,11 +39,16 @@ def column_names(model: Model) -> list[str] | None:
     return None if names is None else [str(name) for name in names]
 
 
-def matching_columns(table: Table, model: Model, names: list[str] | None) -> Numeric:
-    """Return the columns that the model needs: by name, or by position if it knows no names."""
+def matching_columns(
+    table: Table, model: Model, names: list[str] | None, weights: str | None = None
+) -> Numeric:
+    """Return the columns that the model needs: by name, or by position if it knows no names.
+
+    The column of ``weights`` has no position.
+    """
     if names is not None:
         return numeric_columns(table, names)
-    numeric = numeric_columns(table)
+    numeric = numeric_columns(table, drop=None if weights is None else [weights])
     if len(numeric.names) != model.n_features_in_:
         raise TableError(
             f"{table.source} has {counted(len(numeric.names), 'column')} of numbers; the model, "

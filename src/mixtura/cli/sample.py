@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mixtura import InputError, KMeans
+from mixtura import GaussianMixture, InputError
 from mixtura.cli.models import load_model
 from mixtura.cli.options import ENDINGS, ModelArgument
 from mixtura.io.arrays import generic_names
@@ -27,7 +27,7 @@ def sample(
     """Draw rows from a model, with the component that each was drawn from."""
     check_writable(output, model)
     fitted, names = load_model(model)
-    if isinstance(fitted, KMeans):
+    if not isinstance(fitted, GaussianMixture):
         raise InputError(
             f"{model}: holds k-means centres, which do not say how rows spread about them, so that "
             "none can be drawn; fit a mixture with mixtura fit, or make one of the clusters in "

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from mixtura import KMeans
+from mixtura import GaussianMixture
 from mixtura.cli.clusters import inertia_facts, inertia_lines, nearest
 from mixtura.cli.console import facts, print_json, show
+from mixtura.cli.fitting import weight_column
 from mixtura.cli.models import (
     Model,
     likelihood_lines,
@@ -23,6 +25,7 @@ from mixtura.cli.options import (
     ModelArgument,
     TableArgument,
     ThreadsOption,
+    WeightsOption,
     naming,
 )
 from mixtura.io.table import counted
@@ -41,6 +44,7 @@ def score(
             f"for k-means: {ENDINGS}.",
         ),
     ] = None,
+    weights: WeightsOption = None,
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -55,26 +59,28 @@ def score(
         check_writable(output, table, model)
     fitted, names = load_model(model, threads)
     source = read_table(table)
-    numeric = matching_columns(source, fitted, names)
+    numeric = matching_columns(source, fitted, names, weights)
+    counts = np.ones(source.n_rows) if weights is None else weight_column(source, weights)
     with naming(source, numeric.names):
         column, values = row_scores(fitted, numeric.X)
     if output is not None:
         write_table(output, source.appended({column: values}))
-    n_rows, total = source.n_rows, float(values.sum())
-    if isinstance(fitted, KMeans):
-        result = inertia_facts(total, n_rows)
-        lines = inertia_lines(result)
-    else:
-        result = log_likelihood_facts(fitted, total, n_rows)
+    n_rows, total, weight = source.n_rows, float((counts * values).sum()), float(counts.sum())
+    if isinstance(fitted, GaussianMixture):
+        result = log_likelihood_facts(fitted, total, weight)
         lines = likelihood_lines(result)
+    else:
+        result = inertia_facts(total, weight)
+        lines = inertia_lines(result)
     if as_json:
-        print_json({"table": source.source, "rows": n_rows, "output": output, **result})
+        read = {"table": source.source, "rows": n_rows, "total_weight": weight}
+        print_json({**read, "output": output, **result})
         return
     show(facts({"table": f"{source.source}: {counted(n_rows, 'row')}", **lines}))
 
 
 def row_scores(model: Model, X: NDArray[Any]) -> tuple[str, NDArray[Any]]:
     """Return the score (n,) of every row and the name of its column."""
-    if isinstance(model, KMeans):
-        return "squared_distance", nearest(model, X)[1]
-    return "log_density", model.score_samples(X)
+    if isinstance(model, GaussianMixture):
+        return "log_density", model.score_samples(X)
+    return "squared_distance", nearest(model, X)[1]

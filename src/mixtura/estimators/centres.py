@@ -20,6 +20,7 @@ from mixtura._errors import InputError
 from mixtura.algorithms.em import EM, total_statistics
 from mixtura.algorithms.kmeans import part_inertia
 from mixtura.algorithms.restarts import relative_floor
+from mixtura.estimators import model_file
 from mixtura.estimators.functional import source_for
 from mixtura.estimators.validation import check_squares, validated_rows, validated_weights
 from mixtura.kernels import array_api
@@ -176,6 +177,22 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         _, kernels = source_for(source.X, None, len(centres), covariance_type, self.engine)
         em = EM(source, kernels, family, total_statistics(source, kernels, family))
         return maximise(statistics, floor=relative_floor(em))
+
+    def save(self, path: Any) -> None:
+        """Write the fitted model, but for ``labels_``, to a file that ``mixtura.load`` reads.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to; an existing file is replaced in one step, or left as it is on failure.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written.
+        """
+        check_is_fitted(self)
+        model_file.save(self, path)
 
 
 def source_of(rows: Any, weights: FloatArray | None, k: int, n_jobs: int | None) -> MemorySource:

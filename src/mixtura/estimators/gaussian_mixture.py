@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from mixtura._errors import InputError
 from mixtura.algorithms.em import EM, Step
 from mixtura.algorithms.restarts import Selection
 from mixtura.algorithms.starts import METHODS
@@ -248,6 +249,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         return self._mapped("labels", self.mixture_, rows, label_array)
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Any:
+        if hasattr(self.init_params, "as_mixture"):
+            raise InputError(
+                f"init_params is a {type(self.init_params).__name__}; fit it and pass "
+                "as_mixture(X), the mixture of its clusters."
+            )
         self._validate_params()
         rows = validated_rows(self, X, fitting=True)
         weights = validated_weights(sample_weight, rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,14 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from mixtura._errors import InputError
 from mixtura.algorithms.kmeans import Clustering, cluster
 from mixtura.algorithms.seeding import METHODS, plus_plus, seed
 from mixtura.algorithms.source import OneBlock, Source
 from mixtura.algorithms.stopping import Status
-from mixtura.estimators import model_file
 from mixtura.estimators.centres import MISSING, CentreModel, in_dtype, source_of
 from mixtura.estimators.fitting import check_positive, logger, read_only, verbose_logging
 from mixtura.estimators.functional import checked_rows
@@ -242,21 +241,14 @@ class KMeans(CentreModel):
         rows = validated_rows(self, X, fitting=True, min_rows=1, missing=MISSING)
         weights = validated_weights(sample_weight, rows)
         check_count(len(rows), weights, self.n_clusters, "n_clusters")
-        check_squares(rows, weights)
+        check_squares(rows, weights, fitting=True)
         best = best_run(self, source_of(rows, weights, self.n_clusters, self.n_jobs))
         self.cluster_centers_ = best.centres
         self.labels_ = best.labels
         self.inertia_ = best.inertia
         self.n_iter_ = best.n_iter
         self.status_ = best.status
-        found = np.count_nonzero(np.bincount(best.labels, minlength=self.n_clusters))
-        if found < self.n_clusters:
-            warnings.warn(
-                f"Only {found} of {self.n_clusters} clusters hold rows; the table may not have "
-                "more distinct rows. Use fewer clusters.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+        warn_of_empty(best.labels, self.n_clusters, depth=1)
         return rows
 
     def fit_predict(
@@ -302,22 +294,6 @@ class KMeans(CentreModel):
         """
         return self._distances(self._fit(X, sample_weight))
 
-    def save(self, path: Any) -> None:
-        """Write the fitted model, but for ``labels_``, to a file that ``mixtura.load`` reads.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Where to; an existing file is replaced in one step, or left as it is on failure.
-
-        Raises
-        ------
-        InputError
-            If the file cannot be written.
-        """
-        check_is_fitted(self)
-        model_file.save(self, path)
-
 
 def best_run(estimator: KMeans, source: MemorySource) -> Clustering:
     """Run k-means from every start the estimator asks for and return the run of least inertia.
@@ -347,6 +323,18 @@ def best_run(estimator: KMeans, source: MemorySource) -> Clustering:
     return best
 
 
+def warn_of_empty(labels: Labels, k: int, depth: int = 0) -> None:
+    """Warn whoever called ``fit``, ``depth`` calls above the caller, of clusters without rows."""
+    found = np.count_nonzero(np.bincount(labels, minlength=k))
+    if found < k:
+        warnings.warn(
+            f"Only {found} of {k} clusters hold rows; the table may not have more distinct rows. "
+            "Use fewer clusters.",
+            ConvergenceWarning,
+            stacklevel=3 + depth,
+        )
+
+
 def starts(estimator: KMeans, source: MemorySource) -> Iterator[NDArray[Any]]:
     """Yield the centres (k, d) of each start."""
     init, k = estimator.init, estimator.n_clusters
@@ -356,7 +344,7 @@ def starts(estimator: KMeans, source: MemorySource) -> Iterator[NDArray[Any]]:
         if isinstance(init, str):
             yield seed(ordered, k, init, generator(state), engine=estimator.engine)
         elif callable(init):
-            yield given_centres(init(read_only(source.X), k, random_state=state), source, k)
+            yield returned_centres(init(read_only(source.X), k, random_state=state), source, k)
         else:
             yield given_centres(init, source, k)
 
@@ -397,6 +385,20 @@ def n_starts(estimator: KMeans) -> int:
     return int(n)
 
 
+def returned_centres(given: Any, source: MemorySource, k: int) -> NDArray[Any]:
+    """Return centres (k, d) that a callable returned, in the dtype of the rows."""
+    try:
+        array = None if given is None else np.array(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = None
+    if array is None:
+        raise InputError(
+            f"the callable init returned {reprlib.repr(given)}; it must return an array of "
+            f"{k} rows and {source.n_features} columns."
+        )
+    return given_centres(array, source, k)
+
+
 def given_centres(given: Any, source: MemorySource, k: int) -> NDArray[Any]:
     """Return centres (k, d) that a user brings, in the dtype of the rows."""
     centres = as_finite("init", given)
@@ -424,7 +426,7 @@ def observer(estimator: KMeans, restart: int) -> Callable[[NDArray[Any], list[fl
     """Return what each iteration reports to: the log if verbose, and the user's callback."""
 
     def report(centres: NDArray[Any], trace: list[float]) -> bool:
-        step = KMeansStep(restart, len(trace) - 1, -trace[-1], centres)
+        step = KMeansStep(restart, len(trace) - 1, -trace[-1], read_only(centres))
         if estimator.verbose:
             text = "start %d, iteration %d: squared shift of the centres %.6g"
             logger.info(text, step.restart, step.iteration, step.shift)
@@ -496,7 +498,7 @@ def kmeans_plusplus(
     rows = checked_rows(X, None)
     weights = validated_weights(sample_weight, rows)
     check_count(len(rows), weights, n_clusters, "n_clusters")
-    check_squares(rows, weights)
+    check_squares(rows, weights, fitting=True)
     source = source_of(rows, weights, n_clusters, n_jobs)
     rng = generator(check_random_state(random_state))
     indices = plus_plus(source, n_clusters, rng, n_trials=n_local_trials)

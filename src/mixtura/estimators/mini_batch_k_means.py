@@ -27,7 +27,7 @@ from mixtura.algorithms.mini_batch import (
 )
 from mixtura.estimators.centres import MISSING, CentreModel, source_of
 from mixtura.estimators.fitting import logger, verbose_logging
-from mixtura.estimators.k_means import KMeans, best_run, mean_variance
+from mixtura.estimators.k_means import KMeans, best_run, mean_variance, warn_of_empty
 from mixtura.estimators.validation import (
     check_count,
     check_squares,
@@ -216,6 +216,8 @@ class MiniBatchKMeans(CentreModel):
         seen = np.full(self.n_clusters, batch.source.weight)
         self._stream = Stream.of(step.tally, step.centres, batch.passes.shift, seen)
         self._publish(rows, weights, result)
+        labels = self.labels_ if self.compute_labels else batch.passes.labels
+        warn_of_empty(labels[labels >= 0], self.n_clusters)
         return self
 
     def partial_fit(
@@ -356,7 +358,7 @@ class MiniBatchKMeans(CentreModel):
         weights = validated_weights(sample_weight, rows)
         if first:
             check_count(len(rows), weights, self.n_clusters, "n_clusters")
-        check_squares(rows)
+        check_squares(rows, fitting=first)
         return rows, weights
 
 

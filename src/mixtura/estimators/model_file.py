@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura._errors import InputError, ModelFileError
+from mixtura.algorithms.mini_batch import Stream
 from mixtura.algorithms.stopping import Status
 from mixtura.estimators.fitting import publish
 from mixtura.io.model_file import check_arrays, read_model, write_model
@@ -44,8 +45,8 @@ def load(path: str | Path) -> Any:
 
     Returns
     -------
-    GaussianMixture or KMeans
-        The fitted estimator; a KMeans without ``labels_``.
+    GaussianMixture, KMeans or MiniBatchKMeans
+        The fitted estimator; those of k-means without ``labels_``.
 
     Raises
     ------
@@ -139,15 +140,48 @@ def restore_centres(arrays: list[NDArray[Any]], metadata: dict[str, Any]) -> Any
     """Return the KMeans of a file."""
     from mixtura.estimators.k_means import KMeans
 
-    (centres,) = arrays
-    if centres.ndim != 2 or centres.dtype.kind != "f" or not np.isfinite(centres).all():
-        raise InputError("cluster_centers must be a table of finite numbers")
     model = KMeans(**metadata["settings"])
-    model.cluster_centers_ = centres
-    model.n_features_in_ = centres.shape[1]
+    give_centres(model, arrays[0], metadata)
     model.status_ = Status[metadata["status"]]
     model.n_iter_ = metadata["n_iter"]
+    return model
+
+
+def give_centres(model: Any, centres: NDArray[Any], metadata: dict[str, Any]) -> None:
+    """Store centres (k, d) in a new estimator, and what every kind of k-means knows of them."""
+    if centres.ndim != 2 or centres.dtype.kind != "f" or not np.isfinite(centres).all():
+        raise InputError("cluster_centers must be a table of finite numbers")
+    model.cluster_centers_ = centres
+    model.n_features_in_ = centres.shape[1]
     model.inertia_ = metadata["inertia"]
+
+
+def describe_stream(estimator: Any) -> tuple[list[NDArray[Any]], dict[str, Any]]:
+    """Return the centres of a MiniBatchKMeans and all that ``partial_fit`` goes on from."""
+    stream = estimator._stream
+    return [estimator.cluster_centers_, stream.means, stream.weight, stream.since], {
+        "seed": estimator._seed,
+        "n_iter": getattr(estimator, "n_iter_", None),  # chunks alone have none
+        "n_steps": int(estimator.n_steps_),
+        "inertia": float(estimator.inertia_),
+    }
+
+
+def restore_stream(arrays: list[NDArray[Any]], metadata: dict[str, Any]) -> Any:
+    """Return the MiniBatchKMeans of a file."""
+    from mixtura.estimators.mini_batch_k_means import MiniBatchKMeans
+
+    centres, means, *weights = arrays
+    model = MiniBatchKMeans(**metadata["settings"])
+    give_centres(model, centres, metadata)
+    given = zip((means, *weights), (centres.shape, (len(centres),), (len(centres),)), strict=True)
+    if any(a.shape != shape or not np.isfinite(a).all() for a, shape in given):
+        raise InputError("means, weight and since must be finite and as many as the centres")
+    model._stream = Stream(means, *weights)
+    model._seed = metadata["seed"]
+    model.n_steps_ = metadata["n_steps"]
+    if metadata["n_iter"] is not None:
+        model.n_iter_ = metadata["n_iter"]
     return model
 
 
@@ -162,6 +196,9 @@ class Kind(NamedTuple):
 KINDS = {
     "GaussianMixture": Kind(ARRAYS, describe_mixture, restore_mixture),
     "KMeans": Kind(("cluster_centers",), describe_centres, restore_centres),
+    "MiniBatchKMeans": Kind(
+        ("cluster_centers", "means", "weight", "since"), describe_stream, restore_stream
+    ),
 }
 
 

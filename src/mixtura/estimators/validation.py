@@ -17,6 +17,8 @@ from mixtura.sources.threads import for_each, n_threads
 
 #: Cells that a thread looks at in one go.
 CHECKED_CELLS = 500_000
+#: How far above the smallest number of full precision the square of this must lie, as a root.
+VANISHING = 10.0
 
 
 def validated_rows(
@@ -156,10 +158,13 @@ def check_magnitude(total: Statistics, rows: Any) -> None:
     raise too_large(int(np.argmax(np.abs(rows).max(axis=0))))
 
 
-def check_squares(rows: Any, weights: FloatArray | None = None, where: str = "") -> None:
+def check_squares(
+    rows: Any, weights: FloatArray | None = None, where: str = "", *, fitting: bool = False
+) -> None:
     """Raise naming the column of largest numbers where sums of squares do not fit into the dtype.
 
-    Those of a row must fit into the rows' own, the weighted ones of all rows into a double.
+    Those of a row must fit into the rows' own, the weighted ones of all rows into a double. In
+    rows to fit, unless all are zero, the largest square must not vanish either.
     """
     own, double = (float(np.finfo(dtype).max) / 8.0 for dtype in (rows.dtype, np.float64))
     heaviest = 1.0 if weights is None else max(1.0, float(weights.max()))
@@ -168,12 +173,19 @@ def check_squares(rows: Any, weights: FloatArray | None = None, where: str = "")
         with np.errstate(over="ignore"):
             return float(np.einsum("ij,ij->", block, block))
 
-    if sum(blockwise(rows, squares)) < min(own, double / heaviest):
+    least = VANISHING * np.sqrt(float(np.finfo(rows.dtype).tiny)) if fitting else 0.0
+    total = sum(blockwise(rows, squares))
+    if rows.size * least**2 <= total < min(own, double / heaviest):
         return
     most = np.abs(rows).max(axis=0).astype(np.float64)
     limit = np.sqrt(min(own / rows.shape[1], double / heaviest / rows.size))
     if most.max() > limit:
         raise too_large(int(np.argmax(most)), where)
+    if 0.0 < most.max() < least:
+        raise InputError(
+            f"{where}column {int(np.argmax(most))} holds the largest number, {most.max():.3g}, so "
+            "small that its square vanishes; multiply the table by a power of ten."
+        )
 
 
 def too_large(column: int, where: str = "") -> InputError:

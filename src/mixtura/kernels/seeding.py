@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtura._errors import InputError
-from mixtura.kernels import ENGINES, NUMBA_WORK, work
-from mixtura.kernels.kmeans import Labels, chunks
+from mixtura.kernels.kmeans import Labels, chunks, is_compiled
 from mixtura.model.families.base import FloatArray
 
 #: Pairs of a candidate and a row nearer to it than to any seed that are noted, 18 bytes each.
@@ -97,7 +95,8 @@ class Nearest:
         with np.errstate(over="ignore"):
             for candidate, out in zip(self.candidates, new, strict=True):
                 np.subtract(columns, candidate[:, None], out=apart)
-                np.einsum("ij,ij->j", apart, apart, out=out)
+                np.square(apart, out=apart)
+                np.add.reduce(apart, axis=0, out=out)
         return new if weights is None else np.where(weights[chunk] > 0, weights[chunk] * new, 0.0)
 
     def _room(self, part: slice) -> tuple[int, int]:
@@ -115,10 +114,7 @@ def joined(found: list[tuple[Any, Any, Any]]) -> tuple[Any, Any, Any]:
 
 def nearest_for(mass: FloatArray, seeds: NDArray[Any], engine: str) -> Nearest:
     """Return what finds seeds (k, d) by an engine; "auto" looks at the work to be done."""
-    if engine not in ENGINES:
-        raise InputError(f"engine={engine!r} is not one of {', '.join(ENGINES)}.")
-    cost = work(len(mass), seeds.shape[1], len(seeds), "spherical")
-    if engine == "numpy" or (engine == "auto" and cost < NUMBA_WORK):
+    if not is_compiled(engine, len(mass), seeds.shape[1], len(seeds)):
         return Nearest(mass, seeds)
     from mixtura.kernels.cpu.seeding import CompiledNearest  # imports Numba
 

@@ -26,10 +26,14 @@ def above(score, length, gamma):
 
 @njit(fastmath=FLAGS, error_model="numpy", forceinline=True)
 def below(score, length, gamma):
-    """Return a lower bound on the distance that a score and a squared length stand for."""
+    """Return a lower bound on the distance that a score and a squared length stand for.
+
+    A score of minus infinity stands for no centre.
+    """
     square = length - 2.0 * score
     square -= gamma * (12.0 * length + 20.0 * (square if square > 0.0 else 0.0)) + UNDERFLOW
-    return np.sqrt(square if square > 0.0 else 0.0)
+    bound = np.sqrt(square if square > 0.0 else 0.0)
+    return bound if score > -np.inf else MOST
 
 
 @njit(fastmath=FLAGS, error_model="numpy", forceinline=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mixtura.kernels.cpu import exponion, nearest, yinyang
 from mixtura.kernels.cpu.compiled import compiled, input_type, once, output_type, row_type
 from mixtura.kernels.cpu.scores import ROWS, lanes
-from mixtura.kernels.kmeans import Labels, Passes, Tally
+from mixtura.kernels.kmeans import Labels, Passes, Tally, squared_lengths
 from mixtura.model.families.base import FloatArray
 
 _NONE = np.empty(0)
@@ -183,6 +183,8 @@ class Exponion(Bounded):
     def aim(self, centres: NDArray[Any]) -> None:
         """Take new centres (k, d) and sort the groups around each."""
         super().aim(centres)
+        if self.passes == 1:
+            self.order[:] = np.argsort(self.gaps, axis=1, kind="stable")
         code("sort_groups", str(centres.dtype))(self.gaps, self.home, self.order, self.rings)
 
     def state(self, part: slice) -> tuple[Any, ...]:
@@ -282,8 +284,9 @@ class Auto:
     def __init__(self, n_rows: int, shift: NDArray[Any], k: int) -> None:
         self.shift = shift
         self._full = self._now = Lloyd(n_rows, shift)
-        few = -(-k // lanes(shift.dtype)) <= exponion.FEW_GROUPS or len(shift) <= FEW_COLUMNS
-        self._bounded = Exponion if few else Yinyang
+        groups = -(-k // lanes(shift.dtype))
+        rings = len(shift) <= FEW_COLUMNS and k * groups <= n_rows  # these are k * groups numbers
+        self._bounded = Exponion if rings or groups <= exponion.FEW_GROUPS else Yinyang
         self._rest = self._left = FULL_PASSES
 
     @property
@@ -365,7 +368,7 @@ def packed(
     offsets = np.full(n * width, -np.inf)
     numbers = np.zeros(n * width, centres.dtype)
     room[:k], numbers[:k] = centres[order], order
-    offsets[:k] = -0.5 * np.einsum("ij,ij->i", *2 * [centres[order].astype(np.float64)])
+    offsets[:k] = -0.5 * squared_lengths(centres[order])
     return (
         np.ascontiguousarray(room.reshape(n, width, d).transpose(0, 2, 1)),
         offsets.astype(centres.dtype).reshape(n, width),
