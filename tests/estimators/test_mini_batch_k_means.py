@@ -362,3 +362,9 @@ def test_feature_names_are_kept_and_compared() -> None:
     assert stream.feature_names_in_.tolist() == ["width", "height"]
     with pytest.raises(ValueError, match="depth"):
         stream.partial_fit(frame.rename(columns={"width": "depth"}))
+
+
+def test_centres_that_do_not_fit_into_the_dtype_of_a_chunk_are_named() -> None:
+    model = MiniBatchKMeans(2, random_state=0).partial_fit(np.arange(20.0).reshape(10, 2) * 1e50)
+    with pytest.raises(ValueError, match="cluster_centers_: column .* so large"):
+        model.partial_fit(np.ones((10, 2), np.float32))

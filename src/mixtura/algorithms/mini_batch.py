@@ -202,7 +202,8 @@ class Enough:
         What the sums of squares about the centres lose, those of the centres gain.
         """
         held = tally.rows > 0
-        squares = np.sum(tally.sums[held] ** 2 / tally.weight[held, None])
+        mean = tally.sums[held] / tally.weight[held, None]
+        squares = np.sum(tally.sums[held] * mean)
         before, self.explained = self.explained, float(squares) / batch.source.weight
         if self.batch is batch:
             noise = self.deviation / np.sqrt(self.limits.size)

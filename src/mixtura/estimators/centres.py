@@ -66,6 +66,8 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         rows = self._rows(X)
         centres = in_dtype(self.cluster_centers_, rows.dtype, "cluster_centers_")
         weights = validated_weights(sample_weight, rows)
+        if weights is not None:
+            check_squares(rows, weights)
         source = source_of(rows, weights, len(centres), self.n_jobs)
         passes = passes_for(
             rows, len(centres), shift_of(centres), algorithm="lloyd", engine=self.engine

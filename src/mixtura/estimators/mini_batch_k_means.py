@@ -25,7 +25,7 @@ from mixtura.algorithms.mini_batch import (
     batches,
     nested,
 )
-from mixtura.estimators.centres import MISSING, CentreModel, source_of
+from mixtura.estimators.centres import MISSING, CentreModel, in_dtype, source_of
 from mixtura.estimators.fitting import logger, verbose_logging
 from mixtura.estimators.k_means import KMeans, best_run, mean_variance, warn_of_empty
 from mixtura.estimators.validation import (
@@ -258,7 +258,7 @@ class MiniBatchKMeans(CentreModel):
                 f"n_clusters={self.n_clusters}, but partial_fit goes on with the "
                 f"{len(self._stream.means)} clusters it has; use fit, or clone, to begin anew."
             )
-        centres = self._stream.means.astype(rows.dtype)
+        centres = in_dtype(self._stream.means, rows.dtype, "cluster_centers_")
         batch = Batch(self._source(rows, weights), self._passes(rows, centres))
         rng = np.random.default_rng([*self._seed, self.n_steps_])
         with verbose_logging(self.verbose):
@@ -358,7 +358,7 @@ class MiniBatchKMeans(CentreModel):
         weights = validated_weights(sample_weight, rows)
         if first:
             check_count(len(rows), weights, self.n_clusters, "n_clusters")
-        check_squares(rows, fitting=first)
+        check_squares(rows, weights, fitting=first)
         return rows, weights
 
 
