@@ -366,5 +366,5 @@ def test_feature_names_are_kept_and_compared() -> None:
 
 def test_centres_that_do_not_fit_into_the_dtype_of_a_chunk_are_named() -> None:
     model = MiniBatchKMeans(2, random_state=0).partial_fit(np.arange(20.0).reshape(10, 2) * 1e50)
-    with pytest.raises(ValueError, match="cluster_centers_: column .* so large"):
+    with pytest.raises(ValueError, match=r"cluster_centers_: column .* so large"):
         model.partial_fit(np.ones((10, 2), np.float32))
