@@ -39,8 +39,8 @@ def check_moments(name: str) -> None:
     scatters = np.einsum("kb,kbi,kbj->kij", resp, apart, apart)
     assert_close(first, np.einsum("kb,kbi->ki", resp, apart), 1e-13)
     assert_close(second, reduced(name, scatters), 1e-13)
-    shift = rng.normal(size=(K, D))
-    moved = family.recentred(second, resp.sum(axis=1), first, shift)
+    shift, support = rng.normal(size=(K, D)), np.repeat(resp.sum(axis=1)[:, None], D, axis=1)
+    moved = family.recentred(second, support, first, shift)
     assert_close(moved, family.moments(np, X, means + shift, resp, True)[1], 1e-12)
 
 

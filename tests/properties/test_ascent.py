@@ -223,14 +223,14 @@ def means_kept(em: EM, statistics: Statistics, previous: Mixture) -> Mixture:
 def not_recentred(em: EM, statistics: Statistics, previous: Mixture) -> Mixture:
     """Take the scatter about the old means for that about the new ones."""
     mixture = em.maximise(statistics, previous)
-    covariances = em.family.maximised(statistics.second, statistics.zeroth)
+    covariances = em.family.maximised(statistics.second, statistics.support)
     return Mixture(mixture.weights, mixture.means, covariances, em.family.name)
 
 
 def recentred_twice(em: EM, statistics: Statistics, previous: Mixture) -> Mixture:
     """Take about the origin what is about the means."""
     moved = statistics.recentred(np.zeros_like(statistics.centre))
-    covariances = em.family.maximised(moved.second, statistics.zeroth)
+    covariances = em.family.maximised(moved.second, statistics.support)
     mixture = em.maximise(statistics, previous)
     return Mixture(mixture.weights, mixture.means, covariances, em.family.name)
 

@@ -125,7 +125,7 @@ def total_statistics(source: Source, kernels: Kernels, family: Family) -> Statis
 
 def covariance_of(total: Statistics) -> FloatArray:
     """Return the covariance matrix (d, d) of the whole table."""
-    covariances = total.family.maximised(total.second, total.zeroth)
+    covariances = total.family.maximised(total.second, total.support)
     return total.family.full(covariances, *total.centre.shape)[0]
 
 

@@ -22,13 +22,20 @@ VANISHING = 10.0
 
 
 def validated_rows(
-    estimator: Any, X: Any, *, fitting: bool, min_rows: int = 2, missing: str = ""
+    estimator: Any,
+    X: Any,
+    *,
+    fitting: bool,
+    min_rows: int = 2,
+    missing: str = "",
+    allow_nan: bool = False,
 ) -> Any:
     """Return ``X`` as float64 or float32 rows (n, d), without a copy where possible.
 
-    ``missing`` is what to add to the complaint about a cell that is NaN.
+    ``missing`` is what to add to the complaint about a cell that is NaN. Where those are allowed,
+    every column must hold a number in some row to fit.
     """
-    with naming_cells(X, missing):
+    with naming_cells(X, missing, allow_nan):
         rows = validate_data(
             estimator,
             X,
@@ -37,19 +44,47 @@ def validated_rows(
             ensure_all_finite=False,  # scikit-learn's own look at every cell has one thread
             reset=fitting,
         )
-        check_finite(rows)
+        incomplete = check_finite(rows, allow_nan)
+    if incomplete and fitting:
+        check_observed(rows, getattr(estimator, "feature_names_in_", None))
     return rows if rows.flags.aligned else rows.copy()
 
 
-def check_finite(rows: Any) -> None:
-    """Raise unless all cells are finite; sums tell, but for numbers near the largest."""
+def check_finite(rows: Any, allow_nan: bool = False) -> bool:
+    """Return whether cells are NaN; raise where one is not finite, but for NaN that is allowed.
 
-    def check(block: Any) -> None:
+    Sums tell, but for numbers near the largest.
+    """
+
+    def check(block: Any) -> bool:
         with np.errstate(over="ignore", invalid="ignore"):
-            if not np.isfinite(block.sum()) and not np.isfinite(block).all():
-                raise ValueError("X holds a cell that is not finite.")
+            if np.isfinite(block.sum()) or np.isfinite(block).all():
+                return False
+        if not allow_nan or np.isinf(block).any():
+            raise ValueError("X holds a cell that is not finite.")
+        return True
 
-    blockwise(rows, check)
+    return any(blockwise(rows, check))
+
+
+def is_incomplete(rows: Any) -> bool:
+    """Return whether cells of rows that were validated are missing."""
+    return check_finite(rows, allow_nan=True)
+
+
+def check_observed(rows: Any, names: Any = None, weights: FloatArray | None = None) -> None:
+    """Raise naming the first column without a number in any row of positive weight."""
+    counting = rows if weights is None else rows[weights > 0]
+    empty = np.logical_and.reduce(blockwise(counting, lambda block: np.isnan(block).all(axis=0)))
+    if not empty.any():
+        return
+    column = int(np.argmax(empty))
+    label = column if names is None else repr(str(names[column]))
+    rows_meant = "every row" if weights is None else "every row of positive sample_weight"
+    raise InputError(
+        f"column {label} of X is missing in {rows_meant}: there is nothing to estimate it from. "
+        "Leave the column out."
+    )
 
 
 def blockwise(rows: Any, function: Callable[[Any], Any]) -> list[Any]:
@@ -66,7 +101,7 @@ def blockwise(rows: Any, function: Callable[[Any], Any]) -> list[Any]:
 
 
 @contextmanager
-def naming_cells(X: Any, missing: str = "") -> Iterator[None]:
+def naming_cells(X: Any, missing: str = "", allow_nan: bool = False) -> Iterator[None]:
     """Turn a complaint about the values of a table into one that names row and column.
 
     ``missing`` is added where the cell is NaN.
@@ -74,21 +109,25 @@ def naming_cells(X: Any, missing: str = "") -> Iterator[None]:
     try:
         yield
     except (ValueError, OverflowError):
-        found = bad_cell(X)
+        found = bad_cell(X, allow_nan)
         if found is None:
             raise
         row, column, value = found
         names = getattr(X, "columns", None)
         label = column if names is None else repr(names[column])
         kind = "NaN" if value != value else repr(value)
+        allowed = "a finite number, or NaN where it is missing" if allow_nan else "a finite number"
         raise InputError(
-            f"X holds {kind} in row {row}, column {label}; every cell must be a finite number. "
+            f"X holds {kind} in row {row}, column {label}; every cell must be {allowed}. "
             f"Fill or drop the cell, or leave the column out.{missing if kind == 'NaN' else ''}"
         ) from None
 
 
-def bad_cell(X: Any) -> tuple[int, int, Any] | None:
-    """Return row, column and value of the first cell that is no finite number, if there is one."""
+def bad_cell(X: Any, allow_nan: bool = False) -> tuple[int, int, Any] | None:
+    """Return row, column and value of the first cell that is no finite number, if there is one.
+
+    Where ``allow_nan``, a missing number is none; text that cannot be read as a number is.
+    """
     try:
         table = np.asarray(X)
     except ValueError:  # rows of different lengths
@@ -96,16 +135,22 @@ def bad_cell(X: Any) -> tuple[int, int, Any] | None:
     if table.ndim != 2 or table.dtype.kind not in "fiubOSU":
         return None
     if table.dtype.kind in "fiub":
-        rows = np.flatnonzero(~np.isfinite(table).all(axis=1))
+        good = np.isfinite(table) | (allow_nan & np.isnan(table))
+        rows = np.flatnonzero(~good.all(axis=1))
         if len(rows) == 0:
             return None
-        column = int(np.argmin(np.isfinite(table[rows[0]])))
+        column = int(np.argmin(good[rows[0]]))
         return int(rows[0]), column, float(table[rows[0], column])
     for (row, column), cell in np.ndenumerate(np.asarray(X, dtype=object)):
         value = as_number(cell)
-        if not np.isfinite(value):
+        if not np.isfinite(value) and not (allow_nan and is_missing(cell)):
             return row, column, cell if isinstance(cell, str) else value
     return None
+
+
+def is_missing(cell: Any) -> bool:
+    """Return whether a cell of a table of objects stands for a missing number."""
+    return cell is None or (isinstance(cell, float | np.floating) and bool(np.isnan(cell)))
 
 
 def as_number(cell: Any) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixtura._errors import InputError
 from mixtura.model.floor import CovarianceFloor
@@ -20,28 +21,36 @@ def maximise(
 ) -> Mixture:
     """Return the mixture of maximum likelihood given the statistics.
 
-    Components whose summed responsibility is at most zero keep their ``previous`` mean and
-    covariance; those below ``min_support`` keep their mean. ``floor`` bounds the covariances
-    from below (the constrained maximum); ``ridge`` is added to their diagonals.
+    Coordinates of a component whose responsibilities sum to at most zero over the rows that tell
+    of them keep their ``previous`` mean and covariance; those below ``min_support`` keep their
+    mean. ``floor`` bounds the covariances from below (the constrained maximum); ``ridge`` is added
+    to their diagonals.
     """
-    zeroth, family = statistics.zeroth, statistics.family
-    kept = (zeroth <= 0) | (zeroth < min_support)
+    zeroth, support, family = statistics.zeroth, statistics.support, statistics.family
+    kept = (support <= 0) | (support < min_support)
     if previous is None and kept.any():
-        component = int(np.argmax(kept))
-        raise InputError(
-            f"component {component} has a summed responsibility of {zeroth[component]:g}: there "
-            "is nothing to estimate it from. Give `previous`, or use fewer components."
-        )
-    shift = statistics.first / np.where(kept, 1.0, zeroth)[:, None]
+        raise unsupported(statistics, kept)
+    shift = statistics.first / np.where(kept, 1.0, support)
     if previous is not None and kept.any():
-        shift = np.where(kept[:, None], previous.means - statistics.centre, shift)
-    second = family.recentred(statistics.second, zeroth, statistics.first, shift)
-    covariances = family.maximised(second, zeroth)
+        shift = np.where(kept, previous.means - statistics.centre, shift)
+    second = family.recentred(statistics.second, support, statistics.first, shift)
+    covariances = family.maximised(second, support)
     if ridge:
         covariances = family.ridged(covariances, ridge)
     if previous is not None:
-        covariances = family.kept(covariances, zeroth, previous.covariances)
+        covariances = family.kept(covariances, support, previous.covariances)
     if floor is not None:
         covariances = family.floored(covariances, floor)
     weights = zeroth / zeroth.sum()
     return Mixture(weights, statistics.centre + shift, covariances, family.name)
+
+
+def unsupported(statistics: Statistics, kept: NDArray[np.bool_]) -> InputError:
+    """Return the error for the first component, and column where others have more, without rows."""
+    component, column = (int(index) for index in np.argwhere(kept)[0])
+    support = float(statistics.support[component, column])
+    where = "" if kept[component].all() else f" over the rows in which column {column} is observed"
+    return InputError(
+        f"component {component} has a summed responsibility of {support:g}{where}: there "
+        "is nothing to estimate it from. Give `previous`, or use fewer components."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -139,6 +140,88 @@ class Mixture:
             resp[part] = log_sum_exp(np, joint)[1].T
         return resp
 
+    def marginal(self, columns: ArrayLike) -> Mixture:
+        """Return the mixture of some of the columns.
+
+        Parameters
+        ----------
+        columns : array-like of int
+            Numbers of the columns to keep, in the order wanted, none twice.
+
+        Returns
+        -------
+        Mixture
+            Of the same weights and structure, over those columns.
+
+        Raises
+        ------
+        InputError
+            If a number is not that of a column, or is given twice, or none is given.
+
+        Examples
+        --------
+        >>> from mixtura import Mixture
+        >>> mixture = Mixture([1.0], [[1.0, 2.0]], [[[2.0, 1.0], [1.0, 3.0]]])
+        >>> mixture.marginal([1]).covariances
+        array([[[3.]]])
+        """
+        kept = column_numbers("columns", columns, self.n_features)
+        if len(kept) == 0:
+            raise InputError("columns is empty: keep at least one column.")
+        covariances = self.family.marginal(self.covariances, kept)
+        return Mixture(self.weights, self.means[:, kept], covariances, self.covariance_type)
+
+    def condition(self, known: Mapping[int, float]) -> Mixture:
+        r"""Return the mixture of the other columns, given the values of some.
+
+        Parameters
+        ----------
+        known : mapping of int to float
+            Values by the numbers of their columns; at least one column must stay unknown.
+
+        Returns
+        -------
+        Mixture
+            Over the columns that are not in ``known``, in their order. The mean of it is the
+            regression of those columns on the known ones; draws from it are imputations.
+
+        Raises
+        ------
+        InputError
+            If a number is not that of a column, a value is not finite, or no column is left.
+
+        Notes
+        -----
+        With o the known and u the other columns, component j has weight proportional to
+        :math:`w_j N(x_o; \mu_{jo}, \Sigma_{joo})`, mean :math:`\mu_{ju} + \Sigma_{juo}
+        \Sigma_{joo}^{-1} (x_o - \mu_{jo})` and covariance :math:`\Sigma_{juu} - \Sigma_{juo}
+        \Sigma_{joo}^{-1} \Sigma_{jou}` [1]_.
+
+        References
+        ----------
+        .. [1] Ghahramani, Z. & Jordan, M. (1994). Supervised learning from incomplete data via
+           an EM approach. *Advances in Neural Information Processing Systems* 6.
+
+        Examples
+        --------
+        >>> from mixtura import Mixture
+        >>> mixture = Mixture([1.0], [[1.0, 2.0]], [[[2.0, 1.0], [1.0, 3.0]]])
+        >>> given = mixture.condition({0: 3.0})
+        >>> given.means, given.covariances
+        (array([[3.]]), array([[[2.5]]]))
+        """
+        observed = column_numbers("known", list(known), self.n_features)
+        unknown = np.setdiff1d(np.arange(self.n_features), observed)
+        if len(unknown) == 0:
+            raise InputError("known holds every column: leave at least one unknown.")
+        if len(observed) == 0:
+            return self
+        values = as_finite("the values of known", list(known.values()))
+        weights = self.marginal(observed).responsibilities(values[None])[0]
+        covariances, maps = self.family.conditional(self.covariances, observed, unknown)
+        means = self.means[:, unknown] + np.matvec(maps, values - self.means[:, observed])
+        return Mixture(weights, means, covariances, self.covariance_type)
+
     def sample(
         self, n: int = 1, random_state: RandomState = None
     ) -> tuple[FloatArray, NDArray[np.intp]]:
@@ -246,6 +329,21 @@ def as_finite(name: str, values: ArrayLike) -> FloatArray:
         where = np.argwhere(~np.isfinite(array))[0].tolist()
         raise InputError(f"{name}{where} is {array[tuple(where)]}; every entry must be finite.")
     return array
+
+
+def column_numbers(name: str, columns: ArrayLike, n_features: int) -> NDArray[np.intp]:
+    """Return numbers of columns as an array, or raise naming the first that is none."""
+    numbers = np.asarray(columns)
+    if numbers.size == 0:
+        return np.empty(0, dtype=np.intp)
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
+        raise InputError(f"{name} must hold numbers of columns, from 0 to {n_features - 1}.")
+    for number in numbers.tolist():
+        if not 0 <= number < n_features:
+            raise InputError(f"{name} holds {number}; columns are 0 to {n_features - 1}.")
+    if len(np.unique(numbers)) < len(numbers):
+        raise InputError(f"{name} holds a column twice.")
+    return numbers.astype(np.intp)
 
 
 def check_shapes(

@@ -13,7 +13,7 @@ from mixtura.model.families.base import FloatArray
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """Sums over rows under given responsibilities (docs/guide, equation 4).
+    """Sums over rows under given responsibilities (docs/guide, equations 4 and 21).
 
     Statistics of two parts of a table add up to those of the whole, in any order. They are
     taken about ``centre``, the component means of the E-step, so that no digits are lost when
@@ -35,6 +35,9 @@ class Statistics:
         Scatter about ``centre`` in the family's shape.
     centre : ndarray (k, d)
         The points that the moments are taken about.
+    cells : ndarray (k, d) or None
+        Weighted responsibilities summed over the rows that tell of a column, where cells are
+        missing; None where every row tells of all.
     """
 
     family: Family
@@ -44,6 +47,14 @@ class Statistics:
     first: FloatArray
     second: FloatArray
     centre: FloatArray
+    cells: FloatArray | None = None
+
+    @property
+    def support(self) -> FloatArray:
+        """What the moments of each component and column are sums of: weights (k, d)."""
+        if self.cells is not None:
+            return self.cells
+        return np.broadcast_to(self.zeroth[:, None], self.first.shape)
 
     @classmethod
     def zeros(cls, family: Family, centre: FloatArray) -> Statistics:
@@ -68,6 +79,7 @@ class Statistics:
             self.first + other.first,
             self.second + other.second,
             self.centre,
+            None if self.cells is other.cells is None else self.support + other.support,
         )
 
     def scaled(self, factor: float) -> Statistics:
@@ -79,6 +91,7 @@ class Statistics:
             zeroth=factor * self.zeroth,
             first=factor * self.first,
             second=factor * self.second,
+            cells=None if self.cells is None else factor * self.cells,
         )
 
     def recentred(self, centre: FloatArray) -> Statistics:
@@ -86,7 +99,7 @@ class Statistics:
         shift = centre - self.centre
         return replace(
             self,
-            first=self.first - self.zeroth[:, None] * shift,
-            second=self.family.recentred(self.second, self.zeroth, self.first, shift),
+            first=self.first - self.support * shift,
+            second=self.family.recentred(self.second, self.support, self.first, shift),
             centre=centre,
         )

@@ -20,7 +20,7 @@ def test_structure(check: Callable[[str], None]) -> None:
 def test_recentring_never_leaves_a_negative_variance() -> None:
     # 1000 rows at 0.1, taken about 0: about 0.1 their scatter is zero but for rounding.
     first, second = np.array([[1000 * 0.1]]), np.array([[1000 * 0.1**2 * (1 - 1e-15)]])
-    moved = family_named("diag").recentred(second, np.array([1000.0]), first, np.array([[0.1]]))
+    moved = family_named("diag").recentred(second, np.array([[1000.0]]), first, np.array([[0.1]]))
     assert 0.0 <= moved[0, 0] < 1e-12
 
 

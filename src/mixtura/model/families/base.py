@@ -66,18 +66,37 @@ class Family(ABC):
 
     @abstractmethod
     def recentred(
-        self, second: FloatArray, zeroth: FloatArray, first: FloatArray, shift: FloatArray
+        self, second: FloatArray, support: FloatArray, first: FloatArray, shift: FloatArray
     ) -> FloatArray:
-        """Return ``second`` about centres moved by ``shift`` (k, d)."""
+        """Return ``second`` about centres moved by ``shift`` (k, d).
 
-    def maximised(self, second: FloatArray, zeroth: FloatArray) -> FloatArray:
+        ``support`` (k, d) is the weight that each component's moments of each column are sums of.
+        In a structure that correlates columns, rows tell of all or of none.
+        """
+
+    @abstractmethod
+    def maximised(self, second: FloatArray, support: FloatArray) -> FloatArray:
         """Return the maximum-likelihood covariances for scatter about the new means."""
-        support = per_component(zeroth, second.ndim)
-        return second / np.where(support > 0, support, 1.0)
 
-    def kept(self, covariances: FloatArray, zeroth: FloatArray, previous: FloatArray) -> FloatArray:
-        """Return ``covariances`` with those of components without support as they were."""
-        return np.where(per_component(zeroth, covariances.ndim) > 0, covariances, previous)
+    @abstractmethod
+    def kept(
+        self, covariances: FloatArray, support: FloatArray, previous: FloatArray
+    ) -> FloatArray:
+        """Return ``covariances`` with those without support (k, d) as they were."""
+
+    @abstractmethod
+    def marginal(self, covariances: FloatArray, columns: NDArray[np.intp]) -> FloatArray:
+        """Return the covariances of some of the columns."""
+
+    def conditional(
+        self, covariances: FloatArray, known: NDArray[np.intp], unknown: NDArray[np.intp]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the covariances of columns given others, and how their means depend on those.
+
+        The maps (k, u, o), or (1, u, o) for all, take the ``known`` columns' deviations from
+        their mean to the ``unknown`` ones'.
+        """
+        return self.marginal(covariances, unknown), np.zeros((1, len(unknown), len(known)))
 
     def within_total(
         self, total: FloatArray, zeroth: FloatArray, first: FloatArray, offset: FloatArray
@@ -137,11 +156,6 @@ class Family(ABC):
         changed = covariances.copy()
         changed[component] = self.pooled(total, 1)[0]
         return changed
-
-
-def per_component(values: FloatArray, ndim: int) -> FloatArray:
-    """Return one number a component (k,) in a shape that broadcasts over its parameters."""
-    return values.reshape(-1, *(1,) * (ndim - 1))
 
 
 def cholesky(matrices: FloatArray, what: str = "covariances") -> FloatArray:

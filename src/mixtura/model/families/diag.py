@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixtura.model.families.base import Family, FloatArray, positive
 from mixtura.model.floor import CovarianceFloor
@@ -35,9 +36,20 @@ class Diag(Family):
         return (row @ centred)[:, 0, :], (row @ (centred * centred))[:, 0, :]
 
     def recentred(
-        self, second: FloatArray, zeroth: FloatArray, first: FloatArray, shift: FloatArray
+        self, second: FloatArray, support: FloatArray, first: FloatArray, shift: FloatArray
     ) -> FloatArray:
-        return np.maximum(second - (2.0 * first - zeroth[:, None] * shift) * shift, 0.0)
+        return np.maximum(second - (2.0 * first - support * shift) * shift, 0.0)
+
+    def maximised(self, second: FloatArray, support: FloatArray) -> FloatArray:
+        return second / np.where(support > 0, support, 1.0)
+
+    def kept(
+        self, covariances: FloatArray, support: FloatArray, previous: FloatArray
+    ) -> FloatArray:
+        return np.where(support > 0, covariances, previous)
+
+    def marginal(self, covariances: FloatArray, columns: NDArray[np.intp]) -> FloatArray:
+        return covariances[:, columns]
 
     def floored(self, covariances: FloatArray, floor: CovarianceFloor) -> FloatArray:
         return np.maximum(covariances, np.diag(floor.matrix))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg.lapack import dtrtri
 
 from mixtura.model.families.base import Family, FloatArray, cholesky
@@ -38,15 +39,28 @@ class Full(Family):
         return xp.sum(weighted, axis=-1), weighted @ centred
 
     def recentred(
-        self, second: FloatArray, zeroth: FloatArray, first: FloatArray, shift: FloatArray
+        self, second: FloatArray, support: FloatArray, first: FloatArray, shift: FloatArray
     ) -> FloatArray:
         cross = first[:, :, None] * shift[:, None, :]
         square = shift[:, :, None] * shift[:, None, :]
-        return second - cross - cross.transpose(0, 2, 1) + zeroth[:, None, None] * square
+        return second - cross - cross.transpose(0, 2, 1) + support[:, :1, None] * square
 
-    def maximised(self, second: FloatArray, zeroth: FloatArray) -> FloatArray:
-        covariances = super().maximised(second, zeroth)
+    def maximised(self, second: FloatArray, support: FloatArray) -> FloatArray:
+        covariances = second / np.where(support > 0, support, 1.0)[:, :1, None]
         return 0.5 * (covariances + covariances.transpose(0, 2, 1))
+
+    def kept(
+        self, covariances: FloatArray, support: FloatArray, previous: FloatArray
+    ) -> FloatArray:
+        return np.where(support[:, :1, None] > 0, covariances, previous)
+
+    def marginal(self, covariances: FloatArray, columns: NDArray[np.intp]) -> FloatArray:
+        return covariances[:, columns[:, None], columns]
+
+    def conditional(
+        self, covariances: FloatArray, known: NDArray[np.intp], unknown: NDArray[np.intp]
+    ) -> tuple[FloatArray, FloatArray]:
+        return conditional(covariances, known, unknown)
 
     def floored(self, covariances: FloatArray, floor: CovarianceFloor) -> FloatArray:
         try:
@@ -83,6 +97,20 @@ def inverse_lower(lower: FloatArray) -> FloatArray:
     if lower.shape[-1] <= 4:  # one stacked call beats k LAPACK calls on small matrices
         return np.tril(np.linalg.inv(lower))
     return np.stack([np.tril(dtrtri(matrix, lower=1)[0]) for matrix in lower])
+
+
+def conditional(
+    matrices: FloatArray, known: NDArray[np.intp], unknown: NDArray[np.intp]
+) -> tuple[FloatArray, FloatArray]:
+    """Return covariances (k, u, u) of columns given others, and the maps (k, u, o) of their means.
+
+    With W' W the precision of the known columns and C their covariances with the unknown ones,
+    the map is C W' W and the covariance is reduced by C W' (C W')' (docs/guide, equation 22).
+    """
+    root = inverse_lower(cholesky(matrices[:, known[:, None], known]))
+    explained = matrices[:, unknown[:, None], known] @ root.transpose(0, 2, 1)
+    reduced = explained @ explained.transpose(0, 2, 1)
+    return matrices[:, unknown[:, None], unknown] - reduced, explained @ root
 
 
 def clipped(covariances: FloatArray, floor: CovarianceFloor) -> FloatArray:

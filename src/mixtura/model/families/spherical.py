@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixtura.model.families.base import Family, FloatArray, positive
 from mixtura.model.floor import CovarianceFloor
@@ -13,7 +14,8 @@ from mixtura.model.floor import CovarianceFloor
 class Spherical(Family):
     """Variances (k,); mclust calls this structure VII.
 
-    The second moment is the sum over rows of the mean over columns of the squared distances.
+    The second moment is the sum over rows of the squared distances over observed columns, divided
+    by the number of all columns.
     """
 
     name = "spherical"
@@ -39,10 +41,22 @@ class Spherical(Family):
         return first, xp.sum(resp * xp.sum(centred * centred, axis=-1), axis=1) / block.shape[1]
 
     def recentred(
-        self, second: FloatArray, zeroth: FloatArray, first: FloatArray, shift: FloatArray
+        self, second: FloatArray, support: FloatArray, first: FloatArray, shift: FloatArray
     ) -> FloatArray:
-        moved = ((2.0 * first - zeroth[:, None] * shift) * shift).mean(axis=1)
+        moved = ((2.0 * first - support * shift) * shift).mean(axis=1)
         return np.maximum(second - moved, 0.0)
+
+    def maximised(self, second: FloatArray, support: FloatArray) -> FloatArray:
+        mean = support.mean(axis=1)
+        return second / np.where(mean > 0, mean, 1.0)
+
+    def kept(
+        self, covariances: FloatArray, support: FloatArray, previous: FloatArray
+    ) -> FloatArray:
+        return np.where((support > 0).any(axis=1), covariances, previous)
+
+    def marginal(self, covariances: FloatArray, columns: NDArray[np.intp]) -> FloatArray:
+        return covariances
 
     def floored(self, covariances: FloatArray, floor: CovarianceFloor) -> FloatArray:
         return np.maximum(covariances, np.diag(floor.matrix).mean())

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixtura.model.families.base import Family, FloatArray, cholesky
-from mixtura.model.families.full import clipped, inverse_lower
+from mixtura.model.families.full import clipped, conditional, inverse_lower
 from mixtura.model.floor import CovarianceFloor
 
 #: Part of a column's variance that must remain within components for the difference
@@ -53,17 +54,18 @@ class Tied(Family):
         return xp.sum(weighted, axis=1), second
 
     def recentred(
-        self, second: FloatArray, zeroth: FloatArray, first: FloatArray, shift: FloatArray
+        self, second: FloatArray, support: FloatArray, first: FloatArray, shift: FloatArray
     ) -> FloatArray:
         cross = first.T @ shift
-        return second - cross - cross.T + (shift * zeroth[:, None]).T @ shift
+        return second - cross - cross.T + (shift * support).T @ shift
 
     def within_total(
         self, total: FloatArray, zeroth: FloatArray, first: FloatArray, offset: FloatArray
     ) -> FloatArray | None:
         # The table's scatter about the point less that between the groups (docs/guide, equation
         # 7); groups very far apart leave too few digits of the difference.
-        second = self.recentred(total, zeroth, first + zeroth[:, None] * offset, offset)
+        support = zeroth[:, None]
+        second = self.recentred(total, support, first + support * offset, offset)
         scale = np.sqrt(np.where(np.diag(total) > 0, np.diag(total), 1.0))
         try:
             pivots = np.diag(np.linalg.cholesky(second / scale / scale[:, None]))
@@ -71,11 +73,23 @@ class Tied(Family):
             return None
         return second if (pivots**2 > TRUSTED).all() else None
 
-    def maximised(self, second: FloatArray, zeroth: FloatArray) -> FloatArray:
-        return 0.5 * (second + second.T) / zeroth.sum()
+    def maximised(self, second: FloatArray, support: FloatArray) -> FloatArray:
+        total = support[:, 0].sum()
+        return 0.5 * (second + second.T) / (total if total > 0 else 1.0)
 
-    def kept(self, covariances: FloatArray, zeroth: FloatArray, previous: FloatArray) -> FloatArray:
-        return covariances
+    def kept(
+        self, covariances: FloatArray, support: FloatArray, previous: FloatArray
+    ) -> FloatArray:
+        return covariances if support[:, 0].any() else previous
+
+    def marginal(self, covariances: FloatArray, columns: NDArray[np.intp]) -> FloatArray:
+        return covariances[columns[:, None], columns]
+
+    def conditional(
+        self, covariances: FloatArray, known: NDArray[np.intp], unknown: NDArray[np.intp]
+    ) -> tuple[FloatArray, FloatArray]:
+        covariances, maps = conditional(covariances[None], known, unknown)
+        return covariances[0], maps
 
     def floored(self, covariances: FloatArray, floor: CovarianceFloor) -> FloatArray:
         try:
