@@ -42,7 +42,7 @@ def growing(rows: Array, weights: Array, centres: Array, size: int, most: int) -
     """Return all batches of a table, in an order of rows that is random."""
 
     def passes_of(rows: Any) -> Passes:
-        return passes_for(rows, len(centres), shift_of(centres), engine="numpy")
+        return passes_for(rows, len(centres), shift_of(centres), engine="numpy", holes=False)
 
     order = np.random.default_rng(1).permutation(len(rows))[:most]
     sample = Sample(rows, weights, order)

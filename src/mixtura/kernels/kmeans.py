@@ -56,12 +56,16 @@ class Tally:
         return cls(np.zeros((k, d)), np.zeros(k), np.zeros(k, dtype=np.int64), 0)
 
     def __add__(self, other: Tally) -> Tally:
-        return Tally(
+        return type(self)(
             self.sums + other.sums,
             self.weight + other.weight,
             self.rows + other.rows,
             self.moved + other.moved,
         )
+
+    def after(self, before: Tally) -> Tally:
+        """Return what the change is that a pass makes of the tally before it."""
+        return before + self
 
     def largest(self, other: Tally) -> Tally:
         """Return the larger of the sums and weights of two tallies, in absolute value."""
@@ -255,16 +259,32 @@ def is_compiled(engine: str, n_rows: int, n_features: int, k: int) -> bool:
     return engine == "numba" or (engine == "auto" and enough)
 
 
+def has_holes(rows: Any) -> bool:
+    """Return whether a cell of rows (n, d) is missing: NaN."""
+    return bool(np.isnan(rows.min()))
+
+
 def passes_for(
-    rows: Any, k: int, shift: NDArray[Any], *, algorithm: str = "auto", engine: str = "auto"
+    rows: Any,
+    k: int,
+    shift: NDArray[Any],
+    *,
+    algorithm: str = "auto",
+    engine: str = "auto",
+    holes: bool | None = None,
 ) -> Passes:
-    """Return passes over rows (n, d) to find the nearest of ``k`` centres about ``shift``."""
+    """Return passes over rows (n, d) to find the nearest of ``k`` centres about ``shift``.
+
+    ``holes`` tells whether a cell is missing; None looks.
+    """
     if algorithm not in ALGORITHMS:
         raise InputError(f"algorithm={algorithm!r} is not one of {', '.join(ALGORITHMS)}.")
     if engine == "numpy" and algorithm in ("exponion", "yinyang"):
         raise InputError(
             f"engine='numpy' cannot run algorithm={algorithm!r}; leave one of them at 'auto'."
         )
+    if has_holes(rows) if holes is None else holes:
+        return incomplete_passes(rows, k, shift, algorithm, engine)
     if not is_compiled(engine, len(rows), rows.shape[1], k):
         return NumPyPasses(len(rows), shift)
     from mixtura.kernels.cpu import kmeans as cpu  # imports Numba
@@ -278,3 +298,22 @@ def passes_for(
         "yinyang": cpu.Yinyang,
     }[algorithm]
     return kind(len(rows), shift)
+
+
+def incomplete_passes(
+    rows: Any, k: int, shift: NDArray[Any], algorithm: str, engine: str
+) -> Passes:
+    """Return passes over rows with missing cells."""
+    if algorithm in ("exponion", "yinyang"):
+        name = "'yinyang' ('elkan')" if algorithm == "yinyang" else repr(algorithm)
+        raise InputError(
+            f"algorithm={name} bounds distances, which takes every cell of a row, and X holds "
+            "NaN; use 'auto' or 'lloyd', or fill the missing cells."
+        )
+    if not is_compiled(engine, len(rows), rows.shape[1], k):
+        from mixtura.kernels.incomplete_kmeans import IncompletePasses  # which imports this module
+
+        return IncompletePasses(len(rows), shift)
+    from mixtura.kernels.cpu.incomplete_kmeans import CompiledIncompletePasses  # imports Numba
+
+    return CompiledIncompletePasses(len(rows), shift)

@@ -1,4 +1,7 @@
-"""The E-step and k-means row by row: the oracle of every test, obvious and never optimised."""
+"""The E-step and k-means row by row: the oracle of every test, obvious and never optimised.
+
+A cell that is NaN is missing.
+"""
 
 from __future__ import annotations
 
@@ -18,43 +21,71 @@ compiled = False
 def expect(
     block: Any, sample_weight: FloatArray | None, mixture: Mixture, scatter: bool = True
 ) -> Statistics:
-    """Return the statistics of a block (docs/guide, equation 4)."""
+    """Return the statistics of a block (docs/guide, equations 4 and 21)."""
     k, d = mixture.means.shape
     weights = np.ones(len(block)) if sample_weight is None else sample_weight
     loglik, zeroth, first = 0.0, np.zeros(k), np.zeros((k, d))
-    scatters = np.zeros((k, d, d))
+    cells, scatters = np.zeros((k, d)), np.zeros((k, d, d))
     for row, weight in zip(np.asarray(block, dtype=np.float64), weights, strict=True):
         joint = log_joint(row, mixture)
         density = np.logaddexp.reduce(joint)
         loglik += weight * density
         for j in range(k):
             resp = weight * np.exp(joint[j] - density)
-            centred = row - mixture.means[j]
+            mean, square, tells = expected_row(row, mixture, j)
             zeroth[j] += resp
-            first[j] += resp * centred
-            scatters[j] += resp * np.outer(centred, centred)
+            cells[j] += resp * tells
+            first[j] += resp * mean
+            scatters[j] += resp * square
     second = {
         "full": scatters,
         "tied": scatters.sum(axis=0),
         "diag": np.diagonal(scatters, axis1=1, axis2=2),
         "spherical": np.trace(scatters, axis1=1, axis2=2) / d,
     }[mixture.covariance_type]
-    return Statistics(
-        mixture.family, loglik, float(np.sum(weights)), zeroth, first, second, mixture.means
+    given = cells if np.isnan(block).any() else None
+    sums = (loglik, float(np.sum(weights)), zeroth, first, second, mixture.means, given)
+    return Statistics(mixture.family, *sums)
+
+
+def expected_row(
+    row: FloatArray, mixture: Mixture, j: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return what a row of component j adds to the moments about its mean.
+
+    They are the expectations of the deviation (d,) and of its outer product with itself (d, d),
+    and 1 for each column (d,) that the row tells of. Where columns are independent, that is those
+    observed; else all, if one is observed.
+    """
+    k, d = mixture.means.shape
+    observed = ~np.isnan(row)
+    centred = np.where(observed, row - mixture.means[j], 0.0)
+    if not mixture.family.correlated or not observed.any():
+        return centred, np.outer(centred, centred), observed.astype(np.float64)
+    covariance = mixture.family.full(mixture.covariances, k, d)[j]
+    cross = covariance[np.ix_(~observed, observed)]
+    inverse = np.linalg.inv(covariance[np.ix_(observed, observed)])
+    centred[~observed] = cross @ inverse @ centred[observed]
+    square = np.outer(centred, centred)
+    square[np.ix_(~observed, ~observed)] += (
+        covariance[np.ix_(~observed, ~observed)] - cross @ inverse @ cross.T
     )
+    return centred, square, np.ones(d)
 
 
 def log_joint(row: FloatArray, mixture: Mixture) -> FloatArray:
-    """Return log(weight * density) (k,) of one row, by determinant and inverse."""
+    """Return log(weight * density of the observed cells) (k,), by determinant and inverse."""
     k, d = mixture.means.shape
+    observed = ~np.isnan(row)
     covariances = mixture.family.full(mixture.covariances, k, d)
     joint = np.full(k, -np.inf)
     for j in range(k):
         if mixture.weights[j] > 0:
-            centred = row - mixture.means[j]
-            squared = centred @ np.linalg.solve(covariances[j], centred)
-            log_det = np.linalg.slogdet(covariances[j])[1]
-            normaliser = -0.5 * (d * np.log(2 * np.pi) + log_det)
+            centred = (row - mixture.means[j])[observed]
+            covariance = covariances[j][np.ix_(observed, observed)]
+            squared = centred @ np.linalg.solve(covariance, centred)
+            log_det = np.linalg.slogdet(covariance)[1]
+            normaliser = -0.5 * (observed.sum() * np.log(2 * np.pi) + log_det)
             joint[j] = np.log(mixture.weights[j]) + normaliser - 0.5 * squared
     return joint
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mixtura.kernels.incomplete_kmeans import observed_squares
 from mixtura.kernels.kmeans import Labels, chunks, is_compiled
 from mixtura.model.families.base import FloatArray
 
@@ -25,11 +26,14 @@ class Nearest:
 
     ``mass`` (n,) is weight times squared distance to the nearest seed, whose number is in
     ``labels`` (n,). It begins as infinite, but zero for rows without weight, which stay without
-    a seed. ``seeds`` (most, d) has room for as many as are to come.
+    a seed. ``seeds`` (most, d) has room for as many as are to come. Where ``means`` (d,) are given,
+    cells of rows may be missing, and distances are over the others: seeds are completed by them.
     """
 
-    def __init__(self, mass: FloatArray, seeds: NDArray[Any]) -> None:
-        self.mass, self.seeds, self.n_seeds = mass, seeds, 0
+    def __init__(
+        self, mass: FloatArray, seeds: NDArray[Any], means: FloatArray | None = None
+    ) -> None:
+        self.mass, self.seeds, self.n_seeds, self.means = mass, seeds, 0, means
         self.labels: Labels = np.full(len(mass), -1, dtype=np.int32)
 
     def aim(self, candidates: NDArray[Any]) -> None:
@@ -90,13 +94,10 @@ class Nearest:
     def _masses(self, rows: Any, weights: FloatArray | None, chunk: slice) -> FloatArray:
         """Return the masses (m, b) that a chunk of rows would have with each candidate alone."""
         columns = np.ascontiguousarray(rows[chunk].T, dtype=np.float64)
-        apart = np.empty_like(columns)
-        new = np.empty((len(self.candidates), columns.shape[1]))
-        with np.errstate(over="ignore"):
-            for candidate, out in zip(self.candidates, new, strict=True):
-                np.subtract(columns, candidate[:, None], out=apart)
-                np.square(apart, out=apart)
-                np.add.reduce(apart, axis=0, out=out)
+        if self.means is None:
+            new = squares(columns, self.candidates)
+        else:
+            new = observed_squares(columns, self.candidates)
         return new if weights is None else np.where(weights[chunk] > 0, weights[chunk] * new, 0.0)
 
     def _room(self, part: slice) -> tuple[int, int]:
@@ -106,16 +107,32 @@ class Nearest:
         return part.start * total // n, part.stop * total // n
 
 
+def squares(columns: FloatArray, points: NDArray[Any]) -> FloatArray:
+    """Return the squared distances (m, b) of points (m, d) from rows, which come as columns."""
+    apart, out = np.empty_like(columns), np.empty((len(points), columns.shape[1]))
+    with np.errstate(over="ignore"):
+        for point, row in zip(points, out, strict=True):
+            np.subtract(columns, point[:, None], out=apart)
+            np.square(apart, out=apart)
+            np.add.reduce(apart, axis=0, out=row)
+    return out
+
+
 def joined(found: list[tuple[Any, Any, Any]]) -> tuple[Any, Any, Any]:
     """Return the three arrays of all entries, one after another."""
     rows, candidates, masses = zip(*found, strict=True)
     return np.concatenate(rows), np.concatenate(candidates), np.concatenate(masses)
 
 
-def nearest_for(mass: FloatArray, seeds: NDArray[Any], engine: str) -> Nearest:
-    """Return what finds seeds (k, d) by an engine; "auto" looks at the work to be done."""
+def nearest_for(
+    mass: FloatArray, seeds: NDArray[Any], engine: str, means: FloatArray | None = None
+) -> Nearest:
+    """Return what finds seeds (k, d) by an engine; "auto" looks at the work to be done.
+
+    ``means`` are those of the columns where cells of rows are missing.
+    """
     if not is_compiled(engine, len(mass), seeds.shape[1], len(seeds)):
-        return Nearest(mass, seeds)
+        return Nearest(mass, seeds, means)
     from mixtura.kernels.cpu.seeding import CompiledNearest  # imports Numba
 
-    return CompiledNearest(mass, seeds)
+    return CompiledNearest(mass, seeds, means)

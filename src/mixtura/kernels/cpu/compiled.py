@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numba import njit, types
 
-from mixtura.kernels.cpu import passes
+from mixtura.kernels.cpu import masked, passes, patterns
 from mixtura.kernels.cpu.densities import FLAGS
 
 logger = logging.getLogger("mixtura")
@@ -50,16 +50,37 @@ def once(make: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def machine_code(name: str, family: str, dtype: np.dtype[Any]) -> Callable[..., Any]:
-    """Return the machine code of ``passes.<name>`` for a family and the dtype of the rows."""
+    """Return the machine code of one of ``PASSES`` for a family and the dtype of the rows.
+
+    Passes over rows with missing cells are made for a way rather than a family.
+    """
     with _lock:  # the cache alone would let two threads compile the same function
         return _machine_code(name, family, str(dtype))
 
 
 @cache
 def _machine_code(name: str, family: str, dtype: str) -> Callable[..., Any]:
-    what = {"expect": "E-step", "describe": "prediction"}[name]
-    subject = f"{what} kernel for {family} covariances and {dtype} rows"
-    return compiled(getattr(passes, name), _signature(name, family, dtype), subject)
+    what = "E-step" if name.startswith("expect") else "prediction"
+    kind = f"{family} covariances and" if family in FAMILIES else "incomplete"
+    subject = f"{what} kernel for {kind} {dtype} rows"
+    return compiled(PASSES[name], _signature(name, family, dtype), subject)
+
+
+PASSES = {
+    each.__name__: each
+    for each in (
+        passes.expect,
+        passes.describe,
+        masked.expect_masked,
+        masked.describe_masked,
+        patterns.expect_patterns,
+        patterns.describe_patterns,
+    )
+}
+#: Types of the arguments between the rows, with their weights where sums are asked for, and the
+#: results: the dimensions of arrays that are only read.
+MIXTURES = {"masked": (2, 2, 2, 1), "patterns": (2, 3, 3, 1, 1)}
+SUMS = {"masked": (1, 2, 2, 2), "patterns": (1, 1, 2, 3)}
 
 
 def compiled(
@@ -115,10 +136,18 @@ def _announce(subject: str) -> None:
 def _signature(name: str, family: str, dtype: str) -> tuple[Any, ...]:
     """Return the argument types: rows in any memory order, inputs read-only."""
     rows = row_type(dtype)
+    described = (output_type(1), output_type(1, types.int64), output_type(2))
+    kind, _, way = name.partition("_")
+    if way:
+        mixture = [input_type(dimensions) for dimensions in MIXTURES[way]]
+        if kind == "describe":
+            return (rows, *mixture, *described)
+        sums = [output_type(dimensions) for dimensions in SUMS[way]]
+        return (rows, input_type(1), *mixture, *sums)
     dimensions = FACTOR_DIMENSIONS[family]
     factors = [input_type(dimensions) if family == each else types.none for each in FAMILIES]
     if name == "expect":
-        sums = (output_type(1), output_type(2), output_type(dimensions))
+        totals = (output_type(1), output_type(2), output_type(dimensions))
         return (
             rows,
             input_type(1),
@@ -127,9 +156,8 @@ def _signature(name: str, family: str, dtype: str) -> tuple[Any, ...]:
             input_type(2),
             *factors,
             input_type(1),
-            *sums,
+            *totals,
         )
-    described = (output_type(1), output_type(1, types.int64), output_type(2))
     return (rows, input_type(1), input_type(2), *factors, input_type(1), *described)
 
 

@@ -56,19 +56,25 @@ def tied(x, origin, means, factor, offsets, whitened, joint):
 
     ``origin`` (1, d) is zero: rows come about their shift already.
     """
-    d = means.shape[1]
-    whole = d - d % 4
-    for i in range(0, whole, 4):
-        tiles.rows_4(x, origin, factor, 0, i, whitened, i * TILE_ROWS)
-    if d % 4 == 1:
-        tiles.rows_1(x, origin, factor, 0, whole, whitened, whole * TILE_ROWS)
-    elif d % 4 == 2:
-        tiles.rows_2(x, origin, factor, 0, whole, whitened, whole * TILE_ROWS)
-    elif d % 4 == 3:
-        tiles.rows_3(x, origin, factor, 0, whole, whitened, whole * TILE_ROWS)
+    whiten(x, origin, factor, 0, whitened)
     euclidean(whitened, means, joint)
     for j in range(means.shape[0]):
         finish(joint, np.uint64(j) * TILE, offsets[j], 0.5)
+
+
+@njit(fastmath=FLAGS, error_model="numpy")
+def whiten(x, origin, factor, j, whitened):
+    """Write the product of ``factor[j]`` with the tile; ``origin`` is zero in as many rows."""
+    d = origin.shape[1]
+    whole = d - d % 4
+    for i in range(0, whole, 4):
+        tiles.rows_4(x, origin, factor, j, i, whitened, i * TILE_ROWS)
+    if d % 4 == 1:
+        tiles.rows_1(x, origin, factor, j, whole, whitened, whole * TILE_ROWS)
+    elif d % 4 == 2:
+        tiles.rows_2(x, origin, factor, j, whole, whitened, whole * TILE_ROWS)
+    elif d % 4 == 3:
+        tiles.rows_3(x, origin, factor, j, whole, whitened, whole * TILE_ROWS)
 
 
 @njit(fastmath=FLAGS, error_model="numpy")

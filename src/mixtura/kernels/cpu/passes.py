@@ -142,21 +142,27 @@ def describe(X, shift, centres, full, tied, diag, spherical, offsets, log_prob, 
             densities.diag(x, centres, diag, offsets, joint)
         if spherical is not None:
             densities.spherical(x, centres, spherical, offsets, distance, joint)
-        if labels.shape[0] > 0:
-            label(joint, k, start, stop, top, total, labels)
-        if log_prob.shape[0] > 0 or resp.shape[0] > 0:
-            log_sum_exp(joint, k, top, total)
-        if log_prob.shape[0] > 0:
-            for b in range(TILE):
-                top[b] += log(total[b])
-            for b in range(stop):
-                log_prob[start + b] = top[b]
-        if resp.shape[0] > 0:
-            for b in range(TILE):
-                total[b] = 1.0 / total[b]
-            for b in range(stop):
-                for j in range(k):
-                    resp[start + b, j] = joint[j * ROWS + b] * total[b]
+        tell(joint, k, start, stop, top, total, log_prob, labels, resp)
+
+
+@njit(fastmath=FLAGS, error_model="numpy")
+def tell(joint, k, start, stop, top, total, log_prob, labels, resp):
+    """Write what is asked for of the first ``stop`` rows of a tile, the rows from ``start``."""
+    if labels.shape[0] > 0:
+        label(joint, k, start, stop, top, total, labels)
+    if log_prob.shape[0] > 0 or resp.shape[0] > 0:
+        log_sum_exp(joint, k, top, total)
+    if log_prob.shape[0] > 0:
+        for b in range(TILE):
+            top[b] += log(total[b])
+        for b in range(stop):
+            log_prob[start + b] = top[b]
+    if resp.shape[0] > 0:
+        for b in range(TILE):
+            total[b] = 1.0 / total[b]
+        for b in range(stop):
+            for j in range(k):
+                resp[start + b, j] = joint[np.uint64(j) * TILE + np.uint64(b)] * total[b]
 
 
 @njit(fastmath=FLAGS, error_model="numpy")

@@ -1,7 +1,8 @@
 """Distances of rows from candidate seeds in registers, for the rows that a candidate may improve.
 
 Lanes are candidates, packed as in ``scores``. A row x of seed s is no nearer to a candidate c where
-``|c - s| >= 2 |x - s|`` (Raff 2021), so that such rows are not even read.
+``|c - s| >= 2 |x - s|`` (Raff 2021), so that such rows are not even read. That takes complete rows:
+distances over the observed cells of rows are compared one and all.
 """
 
 from __future__ import annotations
@@ -26,13 +27,15 @@ from mixtura.model.families.base import FloatArray
 _NONE = np.empty(0)
 
 
-def make_nearer(groups: int) -> Any:
+def make_nearer(groups: int, holes: bool = False) -> Any:
     """Return the function that compares ``ROWS`` rows with ``groups`` groups of candidates.
 
     ``f(at, first, packed, g, bounds, out)``: ``at`` are the byte addresses of rows and ``bounds``
     squared distances to compare with, from number ``first``; ``packed`` is (n_groups, d, lanes).
     ``out`` gets the squared distances (groups, rows, lanes). Bit ``v * ROWS + r`` of what is
-    returned tells whether row r is nearer than its bound to a candidate of group ``g + v``.
+    returned tells whether row r is nearer than its bound to a candidate of group ``g + v``. With
+    ``holes``, cells that are NaN add nothing, and products and sums are rounded one by one, as
+    NumPy does.
     """
 
     def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -58,9 +61,15 @@ def make_nearer(groups: int) -> Any:
             ]
             for r, row in enumerate(rows):
                 value = emit.splat(builder.load(emit.at(row, loop.index)))
+                observed = builder.fcmp_ordered("ord", value, value) if holes else None
                 for total, candidate in zip(sums[r::ROWS], candidates, strict=True):
-                    apart = builder.fsub(value, candidate)
-                    builder.store(emit.fused(apart, apart, builder.load(total)), total)
+                    apart, before = builder.fsub(value, candidate), builder.load(total)
+                    if holes:
+                        apart = builder.select(observed, apart, ir.Constant(emit.vector, None))
+                        after = builder.fadd(before, builder.fmul(apart, apart))
+                    else:
+                        after = emit.fused(apart, apart, before)
+                    builder.store(after, total)
         found = INDEX(0)
         for n, total in enumerate(sums):
             distances = builder.load(total)
@@ -81,6 +90,7 @@ def make_nearer(groups: int) -> Any:
 
 
 nearer_1, nearer_2 = make_nearer(1), make_nearer(2)
+observed_1, observed_2 = make_nearer(1, holes=True), make_nearer(2, holes=True)
 
 
 @njit(error_model="numpy")
@@ -104,6 +114,25 @@ def compare(at, b, packed, group, bounds, apart):
     if packed.shape[0] > 1:
         return nearer_2(at, b, packed, group, bounds, apart)
     return nearer_1(at, b, packed, group, bounds, apart)
+
+
+@njit(fastmath=False, error_model="numpy")
+def compare_observed(at, b, packed, group, bounds, apart):
+    """As ``compare``, over observed cells.
+
+    Without fast-math, which would fuse or reorder; unless it says so, it takes over its caller's.
+    """
+    if packed.shape[0] > 1:
+        return observed_2(at, b, packed, group, bounds, apart)
+    return observed_1(at, b, packed, group, bounds, apart)
+
+
+@njit(fastmath=FLAGS, error_model="numpy")
+def compare_rows(at, b, packed, group, bounds, apart, holes):
+    """Compare as rows need that have holes, or, where ``holes`` is None, none."""
+    if holes is None:
+        return compare(at, b, packed, group, bounds, apart)
+    return compare_observed(at, b, packed, group, bounds, apart)
 
 
 @njit(fastmath=FLAGS, error_model="numpy")
@@ -140,7 +169,9 @@ def pick(X, start, first, weights, limits, group, mass, labels, origin, tile):
     return found
 
 
-def gains(X, first, weights, limits, packed, mass, labels, begin, end, rows, which, masses, out):
+def gains(
+    X, first, weights, limits, packed, holes, mass, labels, begin, end, rows, which, masses, out
+):
     """Add to ``out`` (n_groups * lanes,) what each candidate takes off the mass of the rows ``X``.
 
     Every row that is nearer to a candidate than to its seed is noted, from ``begin``: its number in
@@ -154,7 +185,7 @@ def gains(X, first, weights, limits, packed, mass, labels, begin, end, rows, whi
         for group in range(0, packed.shape[0], stride(packed)):
             found = pick(X, start, first, weights, limits, group, mass, labels, origin, tile)
             for b in range(0, found, ROWS):
-                bits = compare(at, b, packed, group, bounds, apart)
+                bits = compare_rows(at, b, packed, group, bounds, apart, holes)
                 while bits != 0:
                     n, bits = lowest(bits)
                     row, bound = start + picked[b + n % ROWS], np.float64(bounds[b + n % ROWS])
@@ -173,7 +204,7 @@ def gains(X, first, weights, limits, packed, mass, labels, begin, end, rows, whi
     return noted - begin if room else -1
 
 
-def join(X, first, weights, limits, packed, number, mass, labels):
+def join(X, first, weights, limits, packed, holes, number, mass, labels):
     """Make the candidates seeds of the rows ``X``, numbered from ``number``."""
     width, origin, tile = packed.shape[2], np.zeros(X.shape[1], X.dtype), buffers(X, packed)
     at, picked, bounds, apart, _ = tile
@@ -181,7 +212,7 @@ def join(X, first, weights, limits, packed, number, mass, labels):
         for group in range(0, packed.shape[0], stride(packed)):
             found = pick(X, start, first, weights, limits, group, mass, labels, origin, tile)
             for b in range(0, found, ROWS):
-                bits = compare(at, b, packed, group, bounds, apart)
+                bits = compare_rows(at, b, packed, group, bounds, apart, holes)
                 while bits != 0:
                     n, bits = lowest(bits)
                     r = b + n % ROWS
@@ -216,25 +247,29 @@ def limits(seeds, packed, factor, out):
 
 
 @once
-def machine_code(name: str, dtype: str) -> Any:
-    """Return the machine code of a function above for rows of a dtype."""
+def machine_code(name: str, dtype: str, holes: bool = False) -> Any:
+    """Return the machine code of a function above for rows of a dtype, with holes or without."""
     element, count = getattr(types, dtype), types.int64
     packed, masses, labels = input_type(3, element), output_type(1), output_type(1, types.int32)
-    rows = (row_type(dtype), count, input_type(1), input_type(2), packed)
+    flag = types.boolean if holes else types.none
+    rows = (row_type(dtype), count, input_type(1), input_type(2), packed, flag)
     notes = (output_type(1, count), output_type(1, types.uint16), masses)
     signature = {
         "gains": (*rows, masses, labels, count, count, *notes, masses),
         "join": (*rows, count, masses, labels),
         "limits": (input_type(2, element), packed, types.float64, output_type(2)),
     }[name]
-    return compiled(globals()[name], signature, f"seeding kernel ({name}) for {dtype} rows")
+    kind = f"incomplete {dtype}" if holes else dtype
+    return compiled(globals()[name], signature, f"seeding kernel ({name}) for {kind} rows")
 
 
 class CompiledNearest(Nearest):
     """The nearest seed of every row, by machine code."""
 
-    def __init__(self, mass: FloatArray, seeds: NDArray[Any]) -> None:
-        super().__init__(mass, seeds)
+    def __init__(
+        self, mass: FloatArray, seeds: NDArray[Any], means: FloatArray | None = None
+    ) -> None:
+        super().__init__(mass, seeds, means)
         self._lanes, self._dtype = lanes(seeds.dtype), str(seeds.dtype)
         self._noted = [np.empty(MOST_NOTES, kind) for kind in (np.int64, np.uint16, np.float64)]
 
@@ -244,8 +279,9 @@ class CompiledNearest(Nearest):
         self._packed = packed(candidates, self._lanes)
         n_known = self.n_seeds + len(candidates)  # as seeds of rows that join, without a limit
         self._limits = np.full((len(self._packed), 1 + n_known), -1.0)
-        if self.n_seeds:
-            self._run("limits", self.seeds[: self.n_seeds], self._packed, self.factor, self._limits)
+        if self.n_seeds and self.means is None:
+            known = self.seeds[: self.n_seeds]
+            machine_code("limits", self._dtype)(known, self._packed, self.factor, self._limits)
 
     @property
     def factor(self) -> float:
@@ -270,11 +306,12 @@ class CompiledNearest(Nearest):
         return 0
 
     def _run(self, name: str, *arguments: Any) -> Any:
-        return machine_code(name, self._dtype)(*arguments)
+        return machine_code(name, self._dtype, self.means is not None)(*arguments)
 
     def _block(self, part: slice, rows: Any, weights: FloatArray | None) -> tuple[Any, ...]:
         w = _NONE if weights is None else weights
-        return rows, part.start, w, self._limits, self._packed
+        holes = None if self.means is None else True
+        return rows, part.start, w, self._limits, self._packed, holes
 
 
 def packed(candidates: NDArray[Any], width: int) -> NDArray[Any]:
