@@ -100,3 +100,19 @@ def score(row: Array, centre: Array, offset: Any = None) -> Any:
     for x, c in zip(row, centre, strict=True):
         total = fused(x, c, total)
     return total
+
+
+def holed(problem: Problem, seed: int) -> Problem:
+    """Return a problem in which cells are missing: all of some rows, none of others."""
+    rng = np.random.default_rng(seed)
+    n = len(problem.rows)
+    share = rng.choice([0.0, 0.2, 0.5, 1.0], p=[0.2, 0.5, 0.2, 0.1], size=(n, 1))
+    holes = rng.random(problem.rows.shape) < share
+    holes[0] = False  # so that every column has an observed cell
+    weights = problem.weights
+    if weights is not None:
+        weights = weights.copy()
+        weights[0] += 1.0
+    return Problem(
+        np.where(holes, np.nan, problem.rows).astype(problem.rows.dtype), weights, problem.centres
+    )

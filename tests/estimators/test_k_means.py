@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 
-from mixtura import InputError, KMeans, KMeansStep, Status, kmeans_plusplus
+from mixtura import InputError, KMeans, KMeansStep, MiniBatchKMeans, Status, kmeans_plusplus
 from mixtura.estimators import k_means
 from mixtura.kernels.kmeans import ALGORITHMS
 from problems import laid_out
@@ -32,6 +34,7 @@ def groups(n: int = 400, d: int = 3, k: int = 5, seed: int = 0) -> np.ndarray:
 
 
 X = groups()
+HOLED = np.array([[1.0, 2.0], [np.nan, 3.0]])
 
 
 def same(first: KMeans, second: KMeans) -> bool:
@@ -288,9 +291,9 @@ def test_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[int] = []
     original = k_means.best_run
 
-    def recorded(estimator: Any, source: Any) -> Any:
+    def recorded(estimator: Any, source: Any, holes: bool) -> Any:
         used.append(source.threads)
-        return original(estimator, source)
+        return original(estimator, source, holes)
 
     monkeypatch.setattr(k_means, "best_run", recorded)
     for n_jobs in (1, 3):
@@ -339,7 +342,9 @@ def test_an_interrupt_leaves_no_half_set_estimator() -> None:
 @pytest.mark.parametrize(
     ("settings", "rows", "words"),
     [
-        ({}, [[1.0, 2.0], [np.nan, 3.0]], "NaN in row 1, column 0; .* mixture does not, but"),
+        ({"algorithm": "elkan"}, HOLED, "NaN in row 1, column 0; .* algorithm='auto' or 'lloyd'"),
+        ({}, np.vstack([HOLED, [np.inf, 0.0]]), "inf in row 2, column 0; .*or NaN where it is mis"),
+        ({}, pd.DataFrame({"a": [1.0, 2.0], "b": np.nan}), "column 'b' of X is missing in every"),
         ({}, pd.DataFrame({"a": [1.0, np.inf]}), "inf in row 1, column 'a'; .*column out.$"),
         ({}, X * [1.0, 1e160, 1.0], "^column 1 holds numbers so large"),
         ({}, (X * [1, 1, 1e20]).astype(np.float32), "^column 2 holds numbers so large"),
@@ -499,3 +504,119 @@ def test_songs(shared_data: Path) -> None:
     np.add.at(counts, (artist, model.labels_), 1)
     assert counts.max(axis=1).sum() >= 470
     assert sorted(counts.argmax(axis=1)) == [0, 1, 2]
+
+
+# --- missing cells ---------------------------------------------------------------------------
+
+
+def with_holes(rows: np.ndarray, share: float = 0.3, seed: int = 0) -> np.ndarray:
+    """Return rows of which cells are missing, and everything of the last."""
+    holes = np.random.default_rng(seed).random(rows.shape) < share
+    holes[-1] = True
+    return np.where(holes, np.nan, rows).astype(rows.dtype)
+
+
+@pytest.mark.parametrize("init", ["k-means++", "k-means||", "random"])
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+def test_a_table_with_holes(engine: str, init: str) -> None:
+    rows, weights = with_holes(X), np.random.default_rng(1).integers(0, 3, 400).astype(float)
+    model = KMeans(5, init=init, engine=engine, random_state=0, tol=0)
+    model.fit(rows, sample_weight=weights)
+    apart = np.nansum((rows[:, None] - model.cluster_centers_) ** 2, axis=2)
+    assert np.array_equal(model.labels_, apart.argmin(axis=1))
+    assert np.array_equal(model.labels_, model.predict(rows))
+    assert model.labels_[-1] == 0
+    np.testing.assert_allclose(model.transform(rows), np.sqrt(apart), atol=1e-12)
+    assert model.inertia_ == pytest.approx(weights @ apart.min(axis=1), rel=1e-12)
+    assert model.score(rows, sample_weight=weights) == pytest.approx(-model.inertia_, rel=1e-12)
+    for j in range(5):
+        own = np.ma.masked_invalid(rows[model.labels_ == j])
+        means = np.ma.average(own, axis=0, weights=weights[model.labels_ == j])
+        np.testing.assert_allclose(model.cluster_centers_[j], means, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_with_holes_engines_and_threads_change_nothing(dtype: type) -> None:
+    rows = with_holes(groups(6_000, 4, 6).astype(dtype))
+    fits = [
+        KMeans(6, engine=engine, n_jobs=n_jobs, random_state=3).fit(rows)
+        for engine, n_jobs in (("numpy", 1), ("numba", 1), ("numba", 2))
+    ]
+    assert same(fits[0], fits[1])
+    assert same(fits[1], fits[2])
+    assert fits[0].cluster_centers_.dtype == dtype
+    assert fits[0].transform(rows).dtype == dtype
+
+
+def test_with_holes_weights_are_repeats_from_any_order() -> None:
+    rows, weights = with_holes(X), np.random.default_rng(2).integers(0, 4, 400)
+    order = np.random.default_rng(3).permutation(weights.sum())
+    rows[::2][np.isnan(rows[::2])] *= -1.0  # a missing cell may have a sign
+    repeated = np.repeat(rows, weights, axis=0)[order]
+    one = KMeans(4, random_state=0).fit(rows, sample_weight=weights)
+    two = KMeans(4, random_state=0).fit(repeated)
+    np.testing.assert_allclose(one.cluster_centers_, two.cluster_centers_, rtol=1e-12)
+    assert one.inertia_ == pytest.approx(two.inertia_, rel=1e-12)
+
+
+def test_with_holes_units_and_origin_do_not_matter() -> None:
+    rows = with_holes(X)
+    near, far = (
+        KMeans(4, init=X[:4] * scale + offset).fit(rows * scale + offset)
+        for scale, offset in ((1.0, 0.0), (1e3, 1e8))
+    )
+    assert np.array_equal(near.labels_, far.labels_)
+    assert far.inertia_ == pytest.approx(1e6 * near.inertia_, rel=1e-6)
+
+
+def test_clusters_are_found_although_a_third_is_missing() -> None:
+    rng = np.random.default_rng(0)
+    truth, middles = rng.integers(4, size=600), 8 * np.eye(6)[:4]
+    complete = middles[truth] + rng.normal(size=(600, 6))
+    model = KMeans(4, n_init=5, random_state=0).fit(with_holes(complete, 0.33))
+    assert adjusted_rand_score(truth, model.predict(complete)) > 0.99
+    nearest = np.linalg.norm(model.cluster_centers_[:, None] - middles, axis=2).min(axis=0)
+    assert nearest.max() < 0.6  # means of some 100 cells, and rows that show little
+
+
+def test_columns_need_a_number_in_a_row_that_counts() -> None:
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [np.nan, np.nan, 1.0]})
+    assert KMeans(1).fit(frame).cluster_centers_.tolist() == [[2.0, 1.0]]
+    with pytest.raises(InputError, match="column 'b' of X is missing in every row of positive"):
+        KMeans(1).fit(frame, sample_weight=[1.0, 1.0, 0.0])
+
+
+def test_missing_cells_are_tagged_where_they_are_taken() -> None:
+    for algorithm in ALGORITHMS:
+        allowed = get_tags(KMeans(algorithm=algorithm)).input_tags.allow_nan
+        assert allowed == (algorithm in ("auto", "lloyd"))
+    assert not get_tags(MiniBatchKMeans()).input_tags.allow_nan
+
+
+def test_what_needs_every_cell_says_so() -> None:
+    rows = with_holes(X)
+    with pytest.raises(
+        InputError, match=r"NaN in row \d+, column \d; .*Only GaussianMixture, and K"
+    ):
+        KMeans(3, random_state=0).fit(rows).as_mixture(rows)
+
+
+def test_seeds_of_a_table_with_holes() -> None:
+    rows = with_holes(X)
+    centers, indices = kmeans_plusplus(rows, 20, random_state=0)
+    means = np.nanmean(rows, axis=0)
+    np.testing.assert_allclose(centers, np.where(np.isnan(rows[indices]), means, rows[indices]))
+    with pytest.raises(InputError, match="column 'b' of X is missing"):
+        kmeans_plusplus(pd.DataFrame({"a": [1.0, 2.0], "b": np.nan}), 1)
+
+
+def test_a_callable_sees_the_holes() -> None:
+    rows = with_holes(X)
+
+    def first(X: Any, k: int, random_state: Any) -> Any:
+        assert np.isnan(X).sum() == np.isnan(rows).sum()
+        return np.nan_to_num(X[:k])
+
+    assert KMeans(3, init=first).fit(rows).status_ is Status.CONVERGED
+    with pytest.raises(ValueError, match=r"init\[0, \d\] is nan"):
+        KMeans(3, init=lambda X, k, random_state: X[-k:][::-1]).fit(rows)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mixtura import InputError
 from mixtura.kernels import kmeans as module
 from mixtura.kernels import reference
+from mixtura.kernels.incomplete_kmeans import IncompletePasses
 from mixtura.kernels.kmeans import (
     ALGORITHMS,
     SCORE_BYTES,
@@ -20,6 +21,7 @@ from mixtura.kernels.kmeans import (
     Tally,
     change,
     chunks,
+    has_holes,
     passes_for,
     shift_of,
     work,
@@ -189,8 +191,24 @@ def test_what_cannot_be_chosen_is_refused() -> None:
     rows = np.zeros((10, 2))
     with pytest.raises(InputError, match="algorithm='elkan' is not one of auto, lloyd, exponion"):
         passes_for(rows, 2, np.zeros(2), algorithm="elkan")
+    with pytest.raises(InputError, match="'exponion' cannot run where cells are missing"):
+        passes_for(np.full((1, 1), np.nan), 1, np.zeros(1), algorithm="exponion")
     with pytest.raises(InputError, match="engine='numpy' cannot run algorithm='yinyang'"):
         passes_for(rows, 2, np.zeros(2), algorithm="yinyang", engine="numpy")
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "lloyd"])
+def test_rows_with_holes_have_passes_of_their_own(algorithm: str) -> None:
+    rows = np.zeros((100, 2))
+    assert not has_holes(rows)
+    rows[99, 1] = np.nan
+    assert has_holes(rows)
+    assert isinstance(passes_for(rows, 2, np.zeros(2)), IncompletePasses)
+    compiled = passes_for(rows, 2, np.zeros(2), algorithm=algorithm, engine="numba")
+    assert type(compiled).__name__ == "CompiledIncompletePasses"
+    told = passes_for(rows[:50], 2, np.zeros(2), holes=True)
+    assert isinstance(told, IncompletePasses)
+    assert isinstance(passes_for(rows, 2, np.zeros(2), holes=False), NumPyPasses)
 
 
 def test_work_grows_with_every_size() -> None:

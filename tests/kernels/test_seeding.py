@@ -109,3 +109,11 @@ def test_the_engine_is_chosen_by_name_or_work() -> None:
     assert type(nearest_for(many, np.empty((3, 2)), "auto")) is not Nearest
     with pytest.raises(InputError, match="engine='fortran' is not one of auto, numpy, numba"):
         nearest_for(few, np.empty((3, 2)), "fortran")
+
+
+def test_with_means_distances_are_over_observed_cells() -> None:
+    rows = np.array([[0.0, np.nan], [3.0, 4.0], [np.nan, np.nan]])
+    nearest = nearest_for(np.full(3, np.inf), np.empty((1, 2)), "numpy", np.zeros(2))
+    nearest.aim(np.array([[2.0, 2.0]]))
+    nearest.join(slice(0, 3), rows, None)
+    assert nearest.mass.tolist() == [4.0, 5.0, 0.0]

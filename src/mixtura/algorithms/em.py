@@ -14,16 +14,15 @@ from mixtura.algorithms.acceleration import Path, accelerated_step, plain_step
 from mixtura.algorithms.loop import Ended, Run, iterate
 from mixtura.algorithms.source import Source
 from mixtura.algorithms.stopping import Status, StoppingRule, remaining
+from mixtura.algorithms.total import covariance_of
 from mixtura.kernels import Kernels
-from mixtura.model import CovarianceFloor, Family, Mixture, Statistics, family_named, maximise
+from mixtura.model import CovarianceFloor, Family, Mixture, Statistics, maximise
 from mixtura.model.families.base import FloatArray
 
 #: A component with less than this part of the total weight is empty.
 EMPTY = 1e-8
 #: Weights tried for a re-seeded component, relative to an equal share.
 RESEED_SHARES = (0.5, 0.05, 0.005)
-#: Rows whose mean stands for the table's before the first pass.
-PILOT_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -110,25 +109,6 @@ class FitResult:
         return self.status is Status.CONVERGED
 
 
-def total_statistics(source: Source, kernels: Kernels, family: Family) -> Statistics:
-    """Return the whole table's statistics as those of one component, about its own mean."""
-    rows, weights = source.sample_rows(PILOT_ROWS, np.random.default_rng(0))
-    shape = family_named("full" if family.correlated else "diag")
-    unit = shape.pooled(np.eye(source.n_features), 1)
-    with np.errstate(over="ignore", invalid="ignore"):  # sums that overflow are no numbers
-        centre = np.average(np.asarray(rows, dtype=np.float64), axis=0, weights=weights)
-        centre = np.where(np.isfinite(centre), centre, 0.0)
-        pilot = Mixture(np.ones(1), centre[None], unit, shape.name)
-        total = source.map_reduce(partial(_expect_block, kernels, pilot, True))
-        return total.recentred(total.centre + total.first / total.weight)
-
-
-def covariance_of(total: Statistics) -> FloatArray:
-    """Return the covariance matrix (d, d) of the whole table."""
-    covariances = total.family.maximised(total.second, total.support)
-    return total.family.full(covariances, *total.centre.shape)[0]
-
-
 @dataclass(frozen=True, eq=False)
 class EM:
     """The E-step and the M-step for one source, family and regularisation.
@@ -164,7 +144,8 @@ class EM:
 
     def expect(self, mixture: Mixture) -> Statistics:
         """Return the statistics of all rows (E-step)."""
-        if self.total is None or not self.family.uses_total_scatter:
+        by_total = self.family.uses_total_scatter and not self.kernels.allows_missing
+        if self.total is None or not by_total:
             return self._pass(mixture, True)
         statistics = self._pass(mixture, False)
         second = self.family.within_total(
@@ -210,7 +191,7 @@ class EM:
         component = int(np.argmin(statistics.zeroth))
         worst = self.source.map_reduce(partial(_worst_block, self.kernels, mixture))
         means = mixture.means.copy()
-        means[component] = worst.row
+        means[component] = np.where(np.isnan(worst.row), self.total.centre[0], worst.row)
         table = covariance_of(self.total) + self.ridge * np.eye(means.shape[1])
         covariances = self.family.blended(mixture.covariances, component, table)
         others = np.delete(mixture.weights, component).sum()

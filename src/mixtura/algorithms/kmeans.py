@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mixtura.algorithms.holes import column_means, completed
 from mixtura.algorithms.loop import Ended, iterate
 from mixtura.algorithms.source import Source
 from mixtura.algorithms.stopping import Status
-from mixtura.kernels.kmeans import Labels, Passes, Tally, change, shift_of
+from mixtura.kernels.incomplete_kmeans import IncompletePasses
+from mixtura.kernels.kmeans import Labels, Passes, Tally, change, has_holes, shift_of
 from mixtura.model.families.base import FloatArray
 
 
@@ -55,8 +57,11 @@ def cluster(
     """Return what Lloyd's iterations reach from ``centres`` (k, d).
 
     They end when no row changes its cluster, when the squared shifts of the centres sum to at
-    most ``tol``, or after ``max_iter``. A cluster that runs empty takes the farthest row.
+    most ``tol``, or after ``max_iter``. A cluster that runs empty takes the farthest row. Missing
+    coordinates of the first centres are the columns' means.
     """
+    if has_holes(centres):
+        centres = completed(centres, column_means(source))
     tally, settled = Tally.zeros(*centres.shape), False
     most = tally  # what the sums and weights have been at most since they were counted
 
@@ -64,7 +69,7 @@ def cluster(
         nonlocal tally, settled, most
         passes.aim(centres)
         change = source.map_parts(passes.assign)
-        tally, n_filled = filled(source, centres, passes, tally + change)
+        tally, n_filled = filled(source, centres, passes, change.after(tally))
         most = tally.largest(most)
         settled = change.moved == n_filled == 0
         if settled and tally.has_lost_digits(most):
@@ -95,11 +100,14 @@ def part_inertia(
 
 
 def means(tally: Tally, centres: NDArray[Any], shift: NDArray[Any]) -> NDArray[Any]:
-    """Return the means of the clusters; one without rows keeps its centre."""
-    held = (tally.rows > 0) & (tally.weight > 0)  # rounding can take the weight of light rows
-    new = centres.astype(np.float64)
-    new[held] = tally.sums[held] / tally.weight[held, None] + shift
-    return new.astype(centres.dtype)
+    """Return the means of the clusters; one without rows keeps its centre.
+
+    So does a coordinate that no row of the cluster has.
+    """
+    weight = tally.weight.reshape(len(centres), -1)  # of rows or of cells
+    held = (tally.rows > 0)[:, None] & (weight > 0)  # rounding can take the weight of light rows
+    new = tally.sums / np.where(held, weight, 1.0) + shift
+    return np.where(held, new, centres).astype(centres.dtype)
 
 
 def filled(
@@ -130,6 +138,8 @@ def recount(source: Source, passes: Passes, k: int) -> Tally:
 
 def counted(passes: Passes, k: int, part: slice, rows: Any, weights: FloatArray | None) -> Tally:
     """Return the sums of a block by its labels."""
+    if isinstance(passes, IncompletePasses):
+        return passes.count(part, rows, weights)
     x = (rows - passes.shift).astype(np.float64)
     w = np.ones(len(x)) if weights is None else weights
     return change(x, w, np.full(len(x), -1), passes.labels[part], k)

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura._errors import SingularCovarianceError
-from mixtura.algorithms.em import EM, FitResult, covariance_of
+from mixtura.algorithms.em import EM, FitResult
 from mixtura.algorithms.stopping import Status
+from mixtura.algorithms.total import covariance_of
 from mixtura.model import CovarianceFloor, Mixture
 from mixtura.model.families.base import FloatArray
 

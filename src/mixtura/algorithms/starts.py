@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 from mixtura._errors import InputError, SingularCovarianceError
-from mixtura.algorithms.em import EM, covariance_of
+from mixtura.algorithms.em import EM
+from mixtura.algorithms.given import statistics_of
 from mixtura.algorithms.kmeans import Clustering, cluster
 from mixtura.algorithms.restarts import collapsed_components
 from mixtura.algorithms.seeding import plus_plus
 from mixtura.algorithms.source import OneBlock
-from mixtura.kernels import array_api
+from mixtura.algorithms.total import covariance_of
+from mixtura.kernels import incomplete
 from mixtura.kernels.kmeans import passes_for, shift_of
-from mixtura.model import CovarianceFloor, Family, Mixture, Statistics
+from mixtura.model import CovarianceFloor, Mixture, family_named
 from mixtura.model.families.base import FloatArray
 
 #: A mixture and its log-likelihood on a sample.
@@ -43,6 +45,8 @@ def start_by(method: str, em: EM, k: int, rng: np.random.Generator) -> Mixture:
     d = em.source.n_features
     sample, weights = em.source.sample_rows(max(SAMPLE_ROWS, ROWS_PER_MEAN * k * d), rng)
     rows = np.ascontiguousarray(sample, dtype=np.float64)
+    if em.kernels.allows_missing and em.family.correlated:
+        rows = filled(rows, em)
     if weights is None:
         weights = np.ones(len(rows))
     weights = weights / weights.max()  # products of larger ones would overflow
@@ -95,6 +99,19 @@ def best_of(em: EM, runs: list[Tried], weight: float, n: int) -> list[Tried]:
     top = max(loglik for _, loglik in sound)
     best = next(run for run in sound if run[1] >= top - SAME_START * weight)
     return [best, *best_of(em, [run for run in runs if run is not best], weight, n - 1)]
+
+
+def filled(rows: FloatArray, em: EM) -> FloatArray:
+    """Return rows with their missing cells as the table's own distribution expects them."""
+    assert em.total is not None
+    covariance = covariance_of(em.total)
+    floor = CovarianceFloor.relative_to(covariance, em.total.centre[0])
+    covariances = family_named("full").floored(covariance[None], floor)
+    table = Mixture([1.0], em.total.centre, covariances, "full")
+    complete = np.empty_like(rows)
+    for part in incomplete.parts(rows, table):
+        complete[part.index] = part.centred[0] + table.means[0]
+    return np.where(np.isnan(rows), complete, rows)
 
 
 def views_of(rows: FloatArray, weights: FloatArray, em: EM, k: int) -> list[FloatArray]:
@@ -210,21 +227,10 @@ def from_responsibilities(
     return em.maximise(statistics, fallback(em, counting, resp.shape[1]))
 
 
-def statistics_of(
-    rows: FloatArray, resp: FloatArray, weights: FloatArray | None, family: Family
-) -> Statistics:
-    """Return the statistics of rows under given responsibilities, about the components' means."""
-    weighted = resp if weights is None else resp * weights[:, None]
-    zeroth = weighted.sum(axis=0)
-    # Far from the origin, rows about one of them that counts keep their digits.
-    origin = rows[0 if weights is None else np.argmax(weights)]
-    shift = (weighted.T @ (rows - origin)) / np.where(zeroth > 0, zeroth, 1.0)[:, None]
-    return array_api.moments(rows, resp, weights, origin + shift, family)
-
-
 def fallback(em: EM, rows: FloatArray, k: int) -> Mixture:
     """Return a mixture of the table's covariance around k rows spread over the sample."""
     assert em.total is not None
     spread = rows[np.linspace(0, len(rows) - 1, k).astype(int)]
+    spread = np.where(np.isnan(spread), em.total.centre[0], spread)
     covariances = em.family.ridged(em.family.pooled(covariance_of(em.total), k), em.ridge)
     return em.feasible(Mixture(np.full(k, 1.0 / k), spread, covariances, em.family.name))

@@ -17,23 +17,27 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura._errors import InputError
-from mixtura.algorithms.em import EM, total_statistics
+from mixtura.algorithms.em import EM
 from mixtura.algorithms.kmeans import part_inertia
 from mixtura.algorithms.restarts import relative_floor
+from mixtura.algorithms.total import total_statistics
 from mixtura.estimators import model_file
 from mixtura.estimators.functional import source_for
-from mixtura.estimators.validation import check_squares, validated_rows, validated_weights
+from mixtura.estimators.validation import (
+    check_squares,
+    is_incomplete,
+    validated_rows,
+    validated_weights,
+)
 from mixtura.kernels import array_api
+from mixtura.kernels.incomplete_kmeans import observed_squares
 from mixtura.kernels.kmeans import Labels, Passes, chunks, passes_for, shift_of, work
 from mixtura.model import Family, Mixture, Statistics, family_named, maximise
 from mixtura.model.families.base import FloatArray
 from mixtura.sources import MemorySource
 from mixtura.sources.threads import for_each, n_threads
 
-MISSING = (
-    " A distance needs every cell of a row; a mixture does not, but GaussianMixture does not take "
-    "missing cells yet either."
-)
+MISSING = " Only GaussianMixture, and KMeans with algorithm='auto' or 'lloyd', take missing cells."
 
 
 class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
@@ -45,32 +49,43 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
     n_jobs: int | None
 
     @property
+    def _allow_nan(self) -> bool:
+        """Whether cells may be missing."""
+        return False
+
+    @property
     def _n_features_out(self) -> int:
         return len(self.cluster_centers_)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.allow_nan = self._allow_nan
         return tags
 
-    def _rows(self, X: ArrayLike) -> Any:
+    def _rows(self, X: ArrayLike, allow_nan: bool) -> Any:
         check_is_fitted(self)  # before the rows, so that an unfitted estimator says so
-        rows = validated_rows(self, X, fitting=False, missing=MISSING)
+        rows = validated_rows(self, X, fitting=False, missing=MISSING, allow_nan=allow_nan)
         check_squares(rows)
         return rows
 
     def _nearest(
-        self, X: ArrayLike, sample_weight: ArrayLike | None = None
+        self, X: ArrayLike, sample_weight: ArrayLike | None = None, *, allow_nan: bool
     ) -> tuple[MemorySource, Passes]:
         """Return the rows as a source, and passes that know their nearest centres."""
-        rows = self._rows(X)
+        rows = self._rows(X, allow_nan)
         centres = in_dtype(self.cluster_centers_, rows.dtype, "cluster_centers_")
         weights = validated_weights(sample_weight, rows)
         if weights is not None:
             check_squares(rows, weights)
         source = source_of(rows, weights, len(centres), self.n_jobs)
         passes = passes_for(
-            rows, len(centres), shift_of(centres), algorithm="lloyd", engine=self.engine
+            rows,
+            len(centres),
+            shift_of(centres),
+            algorithm="lloyd",
+            engine=self.engine,
+            holes=allow_nan and is_incomplete(rows),
         )
         passes.aim(centres)
         source.map_parts(passes.assign)
@@ -80,7 +95,8 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         k = len(self.cluster_centers_)
         source = source_of(rows, None, k, self.n_jobs)
         out = np.empty((len(rows), k), dtype=rows.dtype)
-        return source.map_rows(partial(distances, self.cluster_centers_), out)
+        measure = observed_distances if self._allow_nan and is_incomplete(rows) else distances
+        return source.map_rows(partial(measure, self.cluster_centers_), out)
 
     def predict(self, X: ArrayLike) -> Labels:
         """Return the number of the nearest centre of each row.
@@ -95,7 +111,7 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         ndarray of int32 of shape (n_samples,)
             Cluster numbers; of centres equally near the first.
         """
-        return self._nearest(X)[1].labels
+        return self._nearest(X, allow_nan=self._allow_nan)[1].labels
 
     def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Return the distances of the rows from the centres.
@@ -108,9 +124,9 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         Returns
         -------
         ndarray of shape (n_samples, n_clusters)
-            Euclidean distances, in the dtype of the rows.
+            Euclidean distances over the observed cells of a row, in the dtype of the rows.
         """
-        return self._distances(self._rows(X))
+        return self._distances(self._rows(X, self._allow_nan))
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the negative inertia of the rows: the higher, the better.
@@ -129,7 +145,7 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         float
             Minus the weighted sum of squared distances from the nearest centres.
         """
-        source, passes = self._nearest(X, sample_weight)
+        source, passes = self._nearest(X, sample_weight, allow_nan=self._allow_nan)
         return -source.map_parts(partial(part_inertia, passes, self.cluster_centers_))
 
     def as_mixture(
@@ -144,7 +160,7 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows; each belongs to the nearest centre.
+            Rows without missing cells; each belongs to the nearest centre.
         covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
             The covariance structure.
         sample_weight : array-like of shape (n_samples,), optional
@@ -167,7 +183,7 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         likelihood, bounded from below by 1e-8 times the covariance of all rows, as
         ``GaussianMixture`` bounds its own.
         """
-        source, passes = self._nearest(X, sample_weight)
+        source, passes = self._nearest(X, sample_weight, allow_nan=False)
         family = family_named(covariance_type)
         centres = self.cluster_centers_.astype(np.float64)
         statistics = hard_statistics(source, passes.labels, centres, family)
@@ -222,6 +238,15 @@ def distances(centres: NDArray[Any], rows: Any) -> NDArray[Any]:
     out = np.empty((len(rows), len(centres)), dtype=rows.dtype)
     for chunk in chunks(len(rows), len(centres)):
         out[chunk] = cdist(rows[chunk], centres)
+    return out
+
+
+def observed_distances(centres: NDArray[Any], rows: Any) -> NDArray[Any]:
+    """Return the distances (n, k) of rows from centres over the observed cells."""
+    out = np.empty((len(rows), len(centres)), dtype=rows.dtype)
+    for chunk in chunks(len(rows), len(centres)):
+        squares = observed_squares(rows[chunk].T.astype(np.float64), centres)
+        out[chunk] = np.sqrt(squares, out=squares).T
     return out
 
 

@@ -15,12 +15,18 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from mixtura._errors import InputError
-from mixtura.algorithms.em import EM, FitResult, Step, total_statistics
+from mixtura.algorithms.em import EM, FitResult, Step
 from mixtura.algorithms.restarts import Selection, relative_floor, select
 from mixtura.algorithms.starts import from_responsibilities, start_by
 from mixtura.algorithms.stopping import Status, Stopping, StoppingRule
+from mixtura.algorithms.total import total_statistics
 from mixtura.estimators.functional import source_for
-from mixtura.estimators.validation import check_count, check_magnitude, start_mixture
+from mixtura.estimators.validation import (
+    check_count,
+    check_magnitude,
+    check_observed,
+    start_mixture,
+)
 from mixtura.model import Family, Mixture, family_named
 from mixtura.model.families.base import FloatArray
 from mixtura.model.mixture import as_finite, check_symmetric
@@ -37,12 +43,19 @@ OUTRIGHT = ("weights_init", "means_init", "precisions_init")
 DEFINING = ("weights_", "means_", "covariances_", "precisions_cholesky_")
 
 
-def problem(estimator: Any, rows: Any, weights: FloatArray | None) -> EM:
-    """Return the E- and M-step for these rows and the estimator's parameters."""
+def problem(estimator: Any, rows: Any, weights: FloatArray | None, incomplete: bool = False) -> EM:
+    """Return the E- and M-step for these rows and the estimator's parameters.
+
+    ``incomplete`` says that cells of the rows are missing.
+    """
     k = estimator.n_components
     check_count(len(rows), weights, k)
+    if incomplete and weights is not None:
+        check_observed(rows, getattr(estimator, "feature_names_in_", None), weights)
     family = family_named(estimator.covariance_type)
-    source, kernels = source_for(rows, weights, k, family.name, estimator.engine, estimator.n_jobs)
+    source, kernels = source_for(
+        rows, weights, k, family.name, estimator.engine, estimator.n_jobs, incomplete=incomplete
+    )
     total = total_statistics(source, kernels, family)
     check_magnitude(total, rows)
     auto = estimator.reg_covar == "auto"
@@ -125,7 +138,8 @@ def from_given(given: Any, estimator: Any, em: EM, rows: Any) -> Mixture:
         if start.n_features != d:
             raise InputError(f"init_params is a Mixture of {start.n_features} columns; X has {d}.")
         return start
-    return from_responsibilities(em, np.asarray(rows), start, source.sample_weight)
+    resp = source.arranged(start)
+    return from_responsibilities(em, np.asarray(source.X), resp, source.sample_weight)
 
 
 def fits(mixture: Mixture, em: EM, estimator: Any) -> bool:

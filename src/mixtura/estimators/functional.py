@@ -11,20 +11,24 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array
 
 from mixtura._errors import InputError
-from mixtura.algorithms.em import EM, FitResult, Step, total_statistics
-from mixtura.algorithms.starts import statistics_of
+from mixtura.algorithms.em import EM, FitResult, Step
+from mixtura.algorithms.given import statistics_of
 from mixtura.algorithms.stopping import StoppingRule
+from mixtura.algorithms.total import total_statistics
 from mixtura.estimators.validation import (
     check_columns,
+    check_finite,
     check_magnitude,
+    check_observed,
     naming_cells,
     validated_responsibilities,
     validated_weights,
 )
 from mixtura.kernels import Kernels, choose, work
+from mixtura.kernels.patterns import patterns_of
 from mixtura.model import CovarianceFloor, Mixture, family_named, maximise
 from mixtura.model.families.base import FloatArray
-from mixtura.sources import MemorySource
+from mixtura.sources import MemorySource, SortedSource
 from mixtura.sources.threads import n_threads
 
 
@@ -68,8 +72,10 @@ def e_step(X: ArrayLike, mixture: Mixture) -> tuple[FloatArray, float]:
     array([[0.5, 0.5]])
     """
     check_mixture("mixture", mixture)
-    rows = checked_rows(X, mixture.n_features)
-    source, kernels = source_for(rows, None, mixture.n_components, mixture.covariance_type)
+    rows, incomplete = checked_rows(X, mixture.n_features)
+    source, kernels = source_for(
+        rows, None, mixture.n_components, mixture.covariance_type, incomplete=incomplete
+    )
     resp = np.empty((len(rows), mixture.n_components))
     source.map_rows(lambda block: kernels.responsibilities(block, mixture), resp)
     log_prob = source.map_rows(lambda block: kernels.log_prob(block, mixture), np.empty(len(rows)))
@@ -133,7 +139,7 @@ def m_step(
     array([[0.],
            [6.]])
     """
-    rows = checked_rows(X, None if previous is None else previous.n_features)
+    rows, _ = checked_rows(X, None if previous is None else previous.n_features)
     family = family_named(covariance_type)
     resp = validated_responsibilities(responsibilities, len(rows), name="responsibilities")
     weights = validated_weights(sample_weight, rows)
@@ -146,7 +152,7 @@ def m_step(
             f"previous has {previous.n_components} components, responsibilities {resp.shape[1]}."
         )
     return maximise(
-        statistics_of(rows, resp, weights, family),
+        statistics_of(rows, resp, weights, family, previous),
         floor=absolute_floor(min_variance, rows.shape[1]),
         min_support=non_negative("min_support", min_support),
         previous=previous,
@@ -225,9 +231,13 @@ def run_em(
            [-0.5]])
     """
     check_mixture("start", start)
-    rows = checked_rows(X, start.n_features)
+    rows, incomplete = checked_rows(X, start.n_features)
     weights = validated_weights(sample_weight, rows)
-    source, kernels = source_for(rows, weights, start.n_components, start.covariance_type)
+    if incomplete:
+        check_observed(rows, getattr(X, "columns", None), weights)
+    source, kernels = source_for(
+        rows, weights, start.n_components, start.covariance_type, incomplete=incomplete
+    )
     if not isinstance(max_iter, int | np.integer) or max_iter < 0:
         raise InputError(f"max_iter={max_iter!r} must be a whole number of at least 0.")
     em = EM(
@@ -256,13 +266,16 @@ def check_mixture(name: str, value: Any) -> None:
         )
 
 
-def checked_rows(X: ArrayLike, n_features: int | None) -> Any:
-    """Return ``X`` as rows of float64 or float32, checked."""
-    with naming_cells(X):
-        rows = check_array(X, dtype=[np.float64, np.float32], input_name="X")
+def checked_rows(X: ArrayLike, n_features: int | None) -> tuple[Any, bool]:
+    """Return ``X`` as rows of float64 or float32, checked, and whether cells are missing."""
+    with naming_cells(X, allow_nan=True):
+        rows = check_array(
+            X, dtype=[np.float64, np.float32], input_name="X", ensure_all_finite=False
+        )
+        incomplete = check_finite(rows, allow_nan=True)
     if n_features is not None:
         check_columns(rows, n_features)
-    return rows if rows.flags.aligned else rows.copy()
+    return rows if rows.flags.aligned else rows.copy(), incomplete
 
 
 def source_for(
@@ -272,18 +285,25 @@ def source_for(
     covariance_type: str,
     engine: str = "auto",
     n_jobs: int | None = None,
+    *,
+    incomplete: bool = False,
 ) -> tuple[MemorySource, Kernels]:
-    """Return the rows as a source and the kernels that fit the amount of work."""
+    """Return the rows as a source and the kernels that fit the amount of work.
+
+    ``incomplete`` says that cells of the rows are missing.
+    """
     n, d = rows.shape
-    cost = work(n, d, k, covariance_type)
-    kernels = choose(engine, rows, cost)
+    sort = incomplete and family_named(covariance_type).correlated
+    order, patterns = patterns_of(rows) if sort else (None, None)
+    cost = work(n, d, k, covariance_type, patterns)
+    kernels = choose(engine, rows, cost, incomplete)
     result_size = int(np.prod(family_named(covariance_type).covariance_shape(k, d))) + k * (d + 1)
     # NumPy's own linear algebra is threaded, and holds the interpreter in between.
     threads = n_threads(n_jobs) if kernels.name == "numba" else 1
-    source = MemorySource(
-        rows, weights, row_work=cost / n, result_size=result_size, threads=threads
-    )
-    return source, kernels
+    sizes: Any = {"row_work": cost / n, "result_size": result_size, "threads": threads}
+    if order is not None:
+        return SortedSource(rows, weights, order, **sizes), kernels
+    return MemorySource(rows, weights, **sizes), kernels
 
 
 def absolute_floor(min_variance: float, d: int) -> CovarianceFloor | None:

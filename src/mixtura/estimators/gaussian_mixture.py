@@ -19,12 +19,13 @@ from mixtura._errors import InputError
 from mixtura.algorithms.em import EM, Step
 from mixtura.algorithms.restarts import Selection
 from mixtura.algorithms.starts import METHODS
-from mixtura.estimators import fitting, model_file
+from mixtura.estimators import fitting, imputing, model_file
 from mixtura.estimators.functional import source_for
-from mixtura.estimators.validation import check_columns, validated_rows, validated_weights
+from mixtura.estimators.validation import check_columns, validated_table, validated_weights
 from mixtura.kernels import ENGINES
 from mixtura.model import FAMILIES, Mixture
 from mixtura.model.families.base import FloatArray
+from mixtura.model.sampling import generator
 
 
 class GaussianMixture(DensityMixin, BaseEstimator):
@@ -199,6 +200,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.callback = callback
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
     def fit(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
     ) -> GaussianMixture:
@@ -245,21 +251,22 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Component numbers, equal to those of ``fit(X).predict(X)``.
         """
-        rows = self._fit(X, sample_weight)
-        return self._mapped("labels", self.mixture_, rows, label_array)
+        rows, incomplete = self._fit(X, sample_weight)
+        return self._mapped("labels", self.mixture_, rows, incomplete, label_array)
 
-    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Any:
+    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Any, bool]:
+        """Fit; return the rows, and whether cells of them are missing."""
         if hasattr(self.init_params, "as_mixture"):
             raise InputError(
                 f"init_params is a {type(self.init_params).__name__}; fit it and pass "
                 "as_mixture(X), the mixture of its clusters."
             )
         self._validate_params()
-        rows = validated_rows(self, X, fitting=True)
+        rows, incomplete = validated_table(self, X, fitting=True)
         weights = validated_weights(sample_weight, rows)
-        em = fitting.problem(self, rows, weights)
+        em = fitting.problem(self, rows, weights, incomplete)
         self._publish(em, fitting.run(self, em, rows), rows.dtype)
-        return rows
+        return rows, incomplete
 
     def _publish(self, em: EM, selection: Selection, dtype: Any) -> None:
         """Store the outcome, and warn where it is not what the user asked for."""
@@ -290,16 +297,28 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def _map(self, method: str, X: ArrayLike, out: Callable[[int, int], Any]) -> Any:
         mixture = self.mixture_  # before the rows, so that an unfitted estimator says so
-        return self._mapped(method, mixture, validated_rows(self, X, fitting=False), out)
+        rows, incomplete = validated_table(self, X, fitting=False)
+        return self._mapped(method, mixture, rows, incomplete, out)
 
     def _mapped(
-        self, method: str, mixture: Mixture, rows: Any, out: Callable[[int, int], Any]
+        self,
+        method: str,
+        mixture: Mixture,
+        rows: Any,
+        incomplete: bool,
+        out: Callable[[int, int], Any],
     ) -> Any:
         """Return a kernel's result for every row, streamed over blocks."""
         check_columns(rows, mixture.n_features)
         k = mixture.n_components
         source, kernels = source_for(
-            rows, None, k, mixture.covariance_type, self.engine, self.n_jobs
+            rows,
+            None,
+            k,
+            mixture.covariance_type,
+            self.engine,
+            self.n_jobs,
+            incomplete=incomplete,
         )
         function = getattr(kernels, method)
         return source.map_rows(lambda block: function(block, mixture), out(len(rows), k))
@@ -432,6 +451,70 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         fitting.check_positive("n_samples", n_samples)
         seed = self.random_state if random_state is None else random_state
         return mixture.sample(n_samples, check_random_state(seed))
+
+    def impute(
+        self,
+        X: ArrayLike,
+        kind: str = "mean",
+        n_draws: int = 1,
+        random_state: Any = None,
+        return_std: bool = False,
+    ) -> Any:
+        r"""Return the rows with their missing cells filled in; observed cells stay as they are.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; NaN means missing.
+        kind : {'mean', 'draw'}, default='mean'
+            The mean of each missing cell given the observed cells of its row, the best guess; or
+            values drawn from their joint distribution, as multiple imputation needs them.
+        n_draws : int, default=1
+            Number of tables to draw.
+        random_state : int, Generator, RandomState or None, default=None
+            Seed of the draws; None uses the estimator's own ``random_state``.
+        return_std : bool, default=False
+            Return the standard deviation of every cell too; 0 where it is observed.
+
+        Returns
+        -------
+        X_filled : ndarray of shape (n_samples, n_features) or (n_draws, n_samples, n_features)
+            The filled table, or tables where there are several; float32 stays float32.
+        std : ndarray of shape (n_samples, n_features)
+            Only with ``return_std``.
+
+        Raises
+        ------
+        InputError
+            If a parameter is out of range, or two do not go together.
+
+        Notes
+        -----
+        A row without any observed cell gets the mean of the mixture, or a draw from it. The
+        deviation adds up the variance within components and that between them [1]_. Draws take
+        the parameters as known: they vary a little less than full multiple imputation asks for.
+
+        References
+        ----------
+        .. [1] Ghahramani, Z. & Jordan, M. (1994). Supervised learning from incomplete data via
+           an EM approach. *Advances in Neural Information Processing Systems* 6.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mixtura import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([1.0], [[1.0, 2.0]], [[[2.0, 1.0], [1.0, 3.0]]])
+        >>> gm.impute([[3.0, np.nan]], return_std=True)
+        (array([[3., 3.]]), array([[0.        , 1.58113883]]))
+        """
+        mixture = self.mixture_
+        imputing.check_request(kind, n_draws, return_std)
+        rows, _ = validated_table(self, X, fitting=False)
+        check_columns(rows, mixture.n_features)
+        if kind == "mean":
+            return imputing.imputed(rows, mixture, return_std=return_std)
+        seed = self.random_state if random_state is None else random_state
+        return imputing.drawn(rows, mixture, n_draws, generator(seed))
 
     @classmethod
     def from_parameters(

@@ -16,8 +16,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from mixtura._errors import InputError
+from mixtura.algorithms.holes import column_means
 from mixtura.algorithms.kmeans import Clustering, cluster
-from mixtura.algorithms.seeding import METHODS, plus_plus, seed
+from mixtura.algorithms.seeding import METHODS, chosen_rows, means_for, rows_at, seed
 from mixtura.algorithms.source import OneBlock, Source
 from mixtura.algorithms.stopping import Status
 from mixtura.estimators.centres import MISSING, CentreModel, in_dtype, source_of
@@ -25,7 +26,9 @@ from mixtura.estimators.fitting import check_positive, logger, read_only, verbos
 from mixtura.estimators.functional import checked_rows
 from mixtura.estimators.validation import (
     check_count,
+    check_observed,
     check_squares,
+    is_incomplete,
     validated_rows,
     validated_weights,
 )
@@ -89,7 +92,8 @@ class KMeans(CentreModel):
         Where to start. ``'k-means++'`` draws rows that are far from those drawn before [2]_,
         ``'k-means||'`` many of them at a time [3]_, ``'random'`` any rows. An array holds centres
         (n_clusters, n_features). A callable gets ``(X, n_clusters, random_state=...)``, with
-        ``X`` read-only, and returns such an array.
+        ``X`` read-only, and returns such an array. Centres have every coordinate; those that a
+        row drawn as one lacks are the columns' means.
     n_init : 'auto' or int, default='auto'
         Number of starts; the least inertia wins. ``'auto'`` is 10 where ``init`` is
         ``'random'`` or a callable, and 1 elsewhere.
@@ -106,7 +110,8 @@ class KMeans(CentreModel):
         How nearest centres are found: by comparing every row with every centre (``'lloyd'``), or
         with bounds on distances that spare most of that, for few columns (``'exponion'``) [4]_ or
         many (``'yinyang'``) [5]_. ``'elkan'`` is another name of the last. The results are the
-        same.
+        same. Bounds take complete rows: where cells are missing, ``'auto'`` compares everything,
+        and algorithms with bounds are refused.
     n_jobs : int, optional
         Number of threads; None for every core this process may use. The results do not depend
         on it.
@@ -124,7 +129,8 @@ class KMeans(CentreModel):
     labels_ : ndarray of int32 of shape (n_samples,)
         Number of the nearest centre of each row of the fit, equal to ``predict(X)``.
     inertia_ : float
-        Weighted sum of squared distances of the rows from their centres, in float64.
+        Weighted sum of squared distances of the rows from their centres, in float64; over the
+        observed cells where some are missing.
     n_iter_ : int
         Iterations of the best start.
     status_ : Status
@@ -140,6 +146,12 @@ class KMeans(CentreModel):
     Lloyd's iterations [1]_, up to where no small change helps. A cluster that runs empty takes
     the row farthest from its centre. Nothing of size n_samples x n_clusters is stored, and the
     rows are neither copied nor changed.
+
+    Where cells are missing, distances are over the observed cells of a row, and a coordinate of a
+    centre is the mean of the observed cells of its rows, or stays where there are none:
+    :math:`\sum_i v_i \min_j \sum_{c \in O_i} (x_{ic} - c_{jc})^2` for the observed columns
+    :math:`O_i` of row i. Distances are not scaled up by what is missing, so that a row counts for
+    as much as it shows. One that shows nothing is in the first cluster.
 
     References
     ----------
@@ -211,6 +223,10 @@ class KMeans(CentreModel):
         self.engine = engine
         self.callback = callback
 
+    @property
+    def _allow_nan(self) -> bool:
+        return self.algorithm in ("auto", "lloyd")
+
     def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> KMeans:
         """Find the clusters of the rows.
 
@@ -218,6 +234,7 @@ class KMeans(CentreModel):
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows; float32 is kept, everything else becomes float64. Sums are float64 always.
+            NaN stands for a missing cell.
         y : Ignored
             Present by convention.
         sample_weight : array-like of shape (n_samples,), optional
@@ -238,11 +255,17 @@ class KMeans(CentreModel):
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Any:
         self._validate_params()
-        rows = validated_rows(self, X, fitting=True, min_rows=1, missing=MISSING)
+        allow_nan = self._allow_nan
+        rows = validated_rows(
+            self, X, fitting=True, min_rows=1, missing=MISSING, allow_nan=allow_nan
+        )
         weights = validated_weights(sample_weight, rows)
         check_count(len(rows), weights, self.n_clusters, "n_clusters")
         check_squares(rows, weights, fitting=True)
-        best = best_run(self, source_of(rows, weights, self.n_clusters, self.n_jobs))
+        holes = allow_nan and is_incomplete(rows)
+        if holes and weights is not None:
+            check_observed(rows, getattr(self, "feature_names_in_", None), weights)
+        best = best_run(self, source_of(rows, weights, self.n_clusters, self.n_jobs), holes)
         self.cluster_centers_ = best.centres
         self.labels_ = best.labels
         self.inertia_ = best.inertia
@@ -295,18 +318,20 @@ class KMeans(CentreModel):
         return self._distances(self._fit(X, sample_weight))
 
 
-def best_run(estimator: KMeans, source: MemorySource) -> Clustering:
+def best_run(estimator: KMeans, source: MemorySource, holes: bool = False) -> Clustering:
     """Run k-means from every start the estimator asks for and return the run of least inertia.
 
-    Of runs that rounding may order, the first wins.
+    Of runs that rounding may order, the first wins. ``holes`` tells whether cells are missing.
     """
-    how = {"algorithm": estimator.algorithm, "engine": estimator.engine}
-    if estimator.algorithm == "elkan":
-        how["algorithm"] = "yinyang"
-    tol = estimator.tol * mean_variance(source) if estimator.tol else 0.0
+    how: dict[str, Any] = {
+        "algorithm": "yinyang" if estimator.algorithm == "elkan" else estimator.algorithm,
+        "engine": estimator.engine,
+        "holes": holes,
+    }
+    tol = estimator.tol * mean_variance(source, holes) if estimator.tol else 0.0
     best: Clustering | None = None
     with verbose_logging(estimator.verbose):
-        for restart, centres in enumerate(starts(estimator, source)):
+        for restart, centres in enumerate(starts(estimator, source, holes)):
             run = cluster(
                 source,
                 centres,
@@ -335,14 +360,15 @@ def warn_of_empty(labels: Labels, k: int, depth: int = 0) -> None:
         )
 
 
-def starts(estimator: KMeans, source: MemorySource) -> Iterator[NDArray[Any]]:
+def starts(estimator: KMeans, source: MemorySource, holes: bool) -> Iterator[NDArray[Any]]:
     """Yield the centres (k, d) of each start."""
     init, k = estimator.init, estimator.n_clusters
     state = check_random_state(estimator.random_state)
     ordered = in_order(source) if isinstance(init, str) else source
     for _ in range(n_starts(estimator)):
         if isinstance(init, str):
-            yield seed(ordered, k, init, generator(state), engine=estimator.engine)
+            rng = generator(state)
+            yield seed(ordered, k, init, rng, engine=estimator.engine, holes=holes)
         elif callable(init):
             yield returned_centres(init(read_only(source.X), k, random_state=state), source, k)
         else:
@@ -360,6 +386,7 @@ def in_order(source: MemorySource) -> Source:
     weights = source.sample_weight
     # Compared as bytes, the highest first, numbers have an order that rounding does not change.
     cells = np.ascontiguousarray(source.X + 0.0, dtype=">f8")  # -0.0 becomes 0.0
+    cells[np.isnan(cells)] = np.nan  # one for all
     order = np.argsort(cells.view(np.dtype((np.void, 8 * cells.shape[1])))[:, 0])
     return OneBlock(source.X[order], None if weights is None else weights[order])
 
@@ -409,8 +436,10 @@ def given_centres(given: Any, source: MemorySource, k: int) -> NDArray[Any]:
     return in_dtype(centres, source.X.dtype, "init")
 
 
-def mean_variance(source: MemorySource) -> float:
+def mean_variance(source: MemorySource, holes: bool = False) -> float:
     """Return the mean of the columns' variances, whatever the weights of the rows."""
+    if holes:
+        return mean_observed_variance(source)
     pilot = source.X[:: max(1, source.n_rows // PILOT_ROWS)]
     centre, family = pilot.mean(axis=0, dtype=np.float64)[None], family_named("diag")
 
@@ -420,6 +449,20 @@ def mean_variance(source: MemorySource) -> float:
     total = source.map_reduce(moments)
     total = total.recentred(centre + total.first / source.n_rows)
     return float(total.second.mean() / source.n_rows)
+
+
+def mean_observed_variance(source: MemorySource) -> float:
+    """Return the mean of the variances of the columns' observed cells."""
+    centre = column_means(source)
+
+    def moments(rows: Any, weights: FloatArray | None) -> FloatArray:
+        apart = rows - centre
+        observed = ~np.isnan(apart)
+        apart[~observed] = 0.0
+        return np.stack([observed.sum(axis=0), apart.sum(axis=0), np.square(apart).sum(axis=0)])
+
+    count, first, second = source.map_reduce(moments)
+    return float(np.mean(second / count - np.square(first / count)))
 
 
 def observer(estimator: KMeans, restart: int) -> Callable[[NDArray[Any], list[float]], bool]:
@@ -450,7 +493,7 @@ def kmeans_plusplus(
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Rows.
+        Rows. NaN stands for a missing cell.
     n_clusters : int
         Number of rows to choose, at least 1.
     sample_weight : array-like of shape (n_samples,), optional
@@ -466,7 +509,7 @@ def kmeans_plusplus(
     Returns
     -------
     centers : ndarray of shape (n_clusters, n_features)
-        The chosen rows.
+        The chosen rows, completed by the columns' means.
     indices : ndarray of shape (n_clusters,)
         Their numbers.
 
@@ -479,6 +522,7 @@ def kmeans_plusplus(
     -----
     A row :math:`x_i` of weight :math:`v_i` is drawn with probability proportional to
     :math:`v_i \min_j \lVert x_i - c_j \rVert^2` over the centres :math:`c_j` chosen before [1]_.
+    Where cells are missing, the distance is over the observed cells of the row.
 
     References
     ----------
@@ -495,11 +539,14 @@ def kmeans_plusplus(
     check_positive("n_clusters", n_clusters)
     if n_local_trials is not None:
         check_positive("n_local_trials", n_local_trials)
-    rows = checked_rows(X, None)
+    rows, holes = checked_rows(X, None)
     weights = validated_weights(sample_weight, rows)
     check_count(len(rows), weights, n_clusters, "n_clusters")
     check_squares(rows, weights, fitting=True)
+    if holes:
+        check_observed(rows, getattr(X, "columns", None), weights)
     source = source_of(rows, weights, n_clusters, n_jobs)
     rng = generator(check_random_state(random_state))
-    indices = plus_plus(source, n_clusters, rng, n_trials=n_local_trials)
-    return rows[indices], indices
+    means = means_for(source, holes)
+    indices = chosen_rows(source, n_clusters, rng, "auto", means, n_local_trials)
+    return rows_at(source, indices, means), indices

@@ -343,7 +343,7 @@ class MiniBatchKMeans(CentreModel):
         return source_of(rows, weights, self.n_clusters, self.n_jobs)
 
     def _passes(self, rows: Any, centres: NDArray[Any]) -> Passes:
-        return passes_for(rows, self.n_clusters, shift_of(centres), engine=self.engine)
+        return passes_for(rows, self.n_clusters, shift_of(centres), engine=self.engine, holes=False)
 
     def _validated(
         self, X: ArrayLike, sample_weight: ArrayLike | None, *, first: bool

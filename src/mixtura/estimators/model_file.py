@@ -13,6 +13,8 @@ from mixtura._errors import InputError, ModelFileError
 from mixtura.algorithms.mini_batch import Stream
 from mixtura.algorithms.stopping import Status
 from mixtura.estimators.fitting import publish
+from mixtura.estimators.rating_file import ARRAYS as RATING_ARRAYS
+from mixtura.estimators.rating_file import describe_ratings, restore_ratings
 from mixtura.io.model_file import check_arrays, read_model, write_model
 from mixtura.model import Mixture
 
@@ -45,7 +47,7 @@ def load(path: str | Path) -> Any:
 
     Returns
     -------
-    GaussianMixture, KMeans or MiniBatchKMeans
+    GaussianMixture, KMeans, MiniBatchKMeans or RatingMixture
         The fitted estimator; those of k-means without ``labels_``.
 
     Raises
@@ -199,6 +201,7 @@ KINDS = {
     "MiniBatchKMeans": Kind(
         ("cluster_centers", "means", "weight", "since"), describe_stream, restore_stream
     ),
+    "RatingMixture": Kind(RATING_ARRAYS, describe_ratings, restore_ratings),
 }
 
 

@@ -35,6 +35,20 @@ def validated_rows(
     ``missing`` is what to add to the complaint about a cell that is NaN. Where those are allowed,
     every column must hold a number in some row to fit.
     """
+    options: Any = {"fitting": fitting, "min_rows": min_rows, "missing": missing}
+    return validated_table(estimator, X, **options, allow_nan=allow_nan)[0]
+
+
+def validated_table(
+    estimator: Any,
+    X: Any,
+    *,
+    fitting: bool,
+    min_rows: int = 2,
+    missing: str = "",
+    allow_nan: bool = True,
+) -> tuple[Any, bool]:
+    """Return rows as ``validated_rows`` does, and whether cells are missing."""
     with naming_cells(X, missing, allow_nan):
         rows = validate_data(
             estimator,
@@ -47,7 +61,7 @@ def validated_rows(
         incomplete = check_finite(rows, allow_nan)
     if incomplete and fitting:
         check_observed(rows, getattr(estimator, "feature_names_in_", None))
-    return rows if rows.flags.aligned else rows.copy()
+    return rows if rows.flags.aligned else rows.copy(), incomplete
 
 
 def check_finite(rows: Any, allow_nan: bool = False) -> bool:
@@ -200,7 +214,7 @@ def check_magnitude(total: Statistics, rows: Any) -> None:
     """Raise naming the column of largest numbers where their squares do not fit into a double."""
     if np.isfinite(total.second).all() and np.isfinite(total.centre).all():
         return
-    raise too_large(int(np.argmax(np.abs(rows).max(axis=0))))
+    raise too_large(int(np.nanargmax(np.fmax.reduce(np.abs(rows), axis=0))))
 
 
 def check_squares(

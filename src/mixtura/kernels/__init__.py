@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from mixtura._errors import InputError
-from mixtura.model import Mixture, Statistics
+from mixtura.kernels.patterns import Patterns, pair_work
+from mixtura.model import Mixture, Statistics, family_named
 
 ENGINES = ("auto", "numpy", "numba")
 #: Cost of one pass (see ``work``) from which machine code pays for loading it. Measured: a pass
@@ -21,6 +22,8 @@ class Kernels(Protocol):
 
     name: str
     compiled: bool
+    #: Whether cells may be missing (NaN).
+    allows_missing: bool
 
     def expect(
         self, block: Any, sample_weight: Any, mixture: Mixture, scatter: bool = True
@@ -37,17 +40,35 @@ class Kernels(Protocol):
         """Return the responsibilities (b, k)."""
 
 
-def work(n_rows: int, n_features: int, n_components: int, covariance_type: str) -> float:
-    """Return the cost of one pass, in units of about a nanosecond of one core in machine code."""
+def work(
+    n_rows: int,
+    n_features: int,
+    n_components: int,
+    covariance_type: str,
+    patterns: Patterns | None = None,
+) -> float:
+    """Return the cost of one pass, in units of about a nanosecond of one core in machine code.
+
+    ``patterns`` are those of missing cells, where there are any.
+    """
     per_row = 4.0 + 0.3 * n_features
-    per_pair = 1.2 + 0.25 * n_features
-    if covariance_type == "full":
-        per_pair += 0.045 * n_features**2
-    return n_rows * (per_row + n_components * per_pair)
+    if patterns is not None and family_named(covariance_type).correlated:
+        return n_rows * per_row + n_components * pair_work(patterns, n_features, _full_pair)
+    per_pair = 1.2 + 0.25 * n_features if covariance_type != "full" else _full_pair(n_features)
+    masked = 1.0 if patterns is None else 1.5  # what is observed is asked of every cell
+    return masked * n_rows * (per_row + n_components * per_pair)
 
 
-def choose(engine: str, block: Any, cost: float) -> Kernels:
-    """Return the kernels for rows like ``block`` and a pass that costs ``cost``."""
+def _full_pair(n_features: Any) -> Any:
+    """Return the cost of a row and a component with a covariance matrix of its own."""
+    return 1.2 + 0.25 * n_features + 0.045 * n_features**2
+
+
+def choose(engine: str, block: Any, cost: float, incomplete: bool = False) -> Kernels:
+    """Return the kernels for rows like ``block`` and a pass that costs ``cost``.
+
+    Those for complete rows are faster and do not look for missing cells.
+    """
     if engine not in ENGINES:
         raise InputError(f"engine={engine!r} is not one of {', '.join(ENGINES)}.")
     if not isinstance(block, np.ndarray):
@@ -55,8 +76,8 @@ def choose(engine: str, block: Any, cost: float) -> Kernels:
             raise InputError(f"engine='numba' needs NumPy arrays, not {type(block).__name__}.")
         return _array_api()
     if engine == "numba" or (engine == "auto" and cost >= NUMBA_WORK):
-        return _cpu()
-    return _array_api()
+        return _cpu(incomplete)
+    return _numpy_incomplete() if incomplete else _array_api()
 
 
 def _array_api() -> Kernels:
@@ -65,10 +86,20 @@ def _array_api() -> Kernels:
     return _checked(array_api)
 
 
-def _cpu() -> Kernels:
+def _numpy_incomplete() -> Kernels:
+    from mixtura.kernels import incomplete
+
+    return _checked(incomplete)
+
+
+def _cpu(incomplete: bool) -> Kernels:
     from mixtura.kernels import cpu  # imports Numba
 
-    return _checked(cpu)
+    if not incomplete:
+        return _checked(cpu)
+    from mixtura.kernels.cpu import incomplete as kernels
+
+    return _checked(kernels)
 
 
 def _checked(module: ModuleType) -> Kernels:

@@ -13,6 +13,7 @@ from mixtura.model.families.base import FloatArray
 
 name = "numpy"
 compiled = False
+allows_missing = False
 
 
 def expect(block: Any, sample_weight: Any, mixture: Mixture, scatter: bool = True) -> Statistics:

@@ -21,6 +21,7 @@ from mixtura.model.families.full import inverse_lower
 
 name = "numpy"
 compiled = False
+allows_missing = True
 
 #: Doubles that a temporary of a blocked computation may hold (2 MiB).
 BLOCK_DOUBLES = 262_144

@@ -305,10 +305,9 @@ def incomplete_passes(
 ) -> Passes:
     """Return passes over rows with missing cells."""
     if algorithm in ("exponion", "yinyang"):
-        name = "'yinyang' ('elkan')" if algorithm == "yinyang" else repr(algorithm)
         raise InputError(
-            f"algorithm={name} bounds distances, which takes every cell of a row, and X holds "
-            "NaN; use 'auto' or 'lloyd', or fill the missing cells."
+            f"algorithm={algorithm!r} cannot run where cells are missing, as its bounds take "
+            "complete rows; use 'auto' or 'lloyd'."
         )
     if not is_compiled(engine, len(rows), rows.shape[1], k):
         from mixtura.kernels.incomplete_kmeans import IncompletePasses  # which imports this module

@@ -16,6 +16,7 @@ from mixtura.model.families.base import FloatArray
 
 name = "reference"
 compiled = False
+allows_missing = True
 
 
 def expect(

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtura.kernels.incomplete_kmeans import observed_squares
 from mixtura.kernels.kmeans import Labels, chunks, is_compiled
 from mixtura.model.families.base import FloatArray
 
@@ -94,10 +93,15 @@ class Nearest:
     def _masses(self, rows: Any, weights: FloatArray | None, chunk: slice) -> FloatArray:
         """Return the masses (m, b) that a chunk of rows would have with each candidate alone."""
         columns = np.ascontiguousarray(rows[chunk].T, dtype=np.float64)
-        if self.means is None:
-            new = squares(columns, self.candidates)
-        else:
-            new = observed_squares(columns, self.candidates)
+        apart = np.empty_like(columns)
+        new = np.empty((len(self.candidates), columns.shape[1]))
+        with np.errstate(over="ignore"):
+            for candidate, out in zip(self.candidates, new, strict=True):
+                np.subtract(columns, candidate[:, None], out=apart)
+                np.square(apart, out=apart)
+                if self.means is not None:
+                    np.fmax(apart, 0.0, out=apart)  # of NaN and 0 that is 0
+                np.add.reduce(apart, axis=0, out=out)
         return new if weights is None else np.where(weights[chunk] > 0, weights[chunk] * new, 0.0)
 
     def _room(self, part: slice) -> tuple[int, int]:
@@ -105,17 +109,6 @@ class Nearest:
         n = len(self.mass)
         total = min(MOST_NOTES, n * len(self.candidates))
         return part.start * total // n, part.stop * total // n
-
-
-def squares(columns: FloatArray, points: NDArray[Any]) -> FloatArray:
-    """Return the squared distances (m, b) of points (m, d) from rows, which come as columns."""
-    apart, out = np.empty_like(columns), np.empty((len(points), columns.shape[1]))
-    with np.errstate(over="ignore"):
-        for point, row in zip(points, out, strict=True):
-            np.subtract(columns, point[:, None], out=apart)
-            np.square(apart, out=apart)
-            np.add.reduce(apart, axis=0, out=row)
-    return out
 
 
 def joined(found: list[tuple[Any, Any, Any]]) -> tuple[Any, Any, Any]:

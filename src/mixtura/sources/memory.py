@@ -107,6 +107,10 @@ class MemorySource:
         for_each(run, len(blocks), self.threads)
         return out
 
+    def arranged(self, values: Any) -> Any:
+        """Return one value or row of values a row (n, ...) in the order of the source."""
+        return values
+
     def sample_rows(self, n: int, rng: np.random.Generator) -> tuple[Any, FloatArray | None]:
         """Return at most ``n`` distinct rows of positive weight, in order, and their weights."""
         weights = self.sample_weight

@@ -134,3 +134,29 @@ def test_lanes_left_over_are_infinitely_far(m: int, dtype: str) -> None:
     unpacked = groups.transpose(0, 2, 1).reshape(-1, 4)
     np.testing.assert_array_equal(unpacked[:m], candidates)
     assert np.isinf(unpacked[m:]).all()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_with_holes_no_row_is_skipped(dtype: str, weighted: bool) -> None:
+    rng = np.random.default_rng(3)
+    rows = table(7, dtype)
+    rows[30:][rng.random((N - 30, 7)) < 0.3] = np.nan
+    weights = rng.integers(0, 3, N).astype(float) if weighted else None
+    found = []
+    for kind in (Nearest, CompiledNearest):
+        mass = np.full(N, np.inf) if weights is None else np.where(weights > 0, np.inf, 0.0)
+        nearest = kind(mass, np.empty((30, 7), dtype), np.zeros(7))
+        for seeds in (rows[:10], rows[10:30]):
+            nearest.aim(seeds)
+            nearest.join(slice(0, N), rows, weights)
+            nearest.seat(seeds)
+        nearest.aim(rows[15:30] + 1)
+        gains = nearest.gains(slice(0, N), rows, weights)
+        found.append((gains, nearest.mass, nearest.labels))
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-12 if dtype == "float64" else 1e-4)
+    expected = np.nansum((rows[:30, None].astype(float) - rows) ** 2, axis=2)
+    weight = 1.0 if weights is None else weights
+    np.testing.assert_allclose(found[0][1], weight * expected.min(axis=0), rtol=1e-12)
+    assert found[0][0].max() > 0.0

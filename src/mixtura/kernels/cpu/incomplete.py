@@ -13,6 +13,7 @@ from mixtura.model.families.base import FloatArray
 
 name = "numba"
 compiled = True
+allows_missing = True
 
 _NONE = np.empty(0)
 _NO_LABELS = np.empty(0, dtype=np.int64)

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 from numba import njit, types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from mixtura.kernels.cpu.compiled import compiled, input_type, once, output_type, row_type
 from mixtura.kernels.cpu.nearest import copy_for, locate, tile_rows
-from mixtura.kernels.cpu.scores import ROWS, lanes, nearest_lane
-from mixtura.kernels.cpu.seeding import compare_observed, packed, stride
+from mixtura.kernels.cpu.scores import ROWS, Emitter, lanes, nearest_lane
+from mixtura.kernels.cpu.seeding import packed, squares
+from mixtura.kernels.cpu.tiles import INDEX
 from mixtura.kernels.incomplete_kmeans import CellTally, IncompletePasses
 from mixtura.kernels.kmeans import Tally
 from mixtura.model.families.base import FloatArray
@@ -19,26 +21,61 @@ from mixtura.model.families.base import FloatArray
 _NONE = np.empty(0)
 
 
-@njit(fastmath=False, error_model="numpy")
-def keep_best(apart, numbers, group, n_groups, best, which):
-    """Keep, lane by lane, the score and number of the nearest centres of a batch of rows."""
-    width = numbers.shape[1]
-    for v in range(n_groups):
+def make_scan(groups: int) -> Any:
+    """Return the function that compares ``ROWS`` rows with ``groups`` groups of centres by lanes.
+
+    ``f(at, first, packed, numbers, g, best, which)``: arguments are those of ``squares``;
+    ``best`` (rows, lanes) is minus the least squared distance so far and ``which`` the number of
+    its centre. Of equal ones the first stays.
+    """
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kinds = signature.args
+        emit = Emitter(context, builder, kinds[2].dtype)
+        at, numbers, best, which = (emit.data(kinds[n], args[n]) for n in (0, 3, 5, 6))
+        packed = emit.array(kinds[2], args[2])
+        found = squares(emit, at, args[1], packed, args[4], (groups, True))
         for r in range(ROWS):
-            here, there = (v * ROWS + r) * width, r * width
-            for lane in range(width):
-                score = -apart[here + lane]
-                better = score > best[there + lane]
-                best[there + lane] = score if better else best[there + lane]
-                which[there + lane] = numbers[group + v, lane] if better else which[there + lane]
+            place = r * emit.lanes
+            top, number = emit.load(emit.at(best, place)), emit.load(emit.at(which, place))
+            for v, distances in enumerate(found[r::ROWS]):
+                begin = builder.mul(builder.add(args[4], INDEX(v)), INDEX(emit.lanes))
+                score = builder.fneg(distances)
+                better = builder.fcmp_ordered(">", score, top)
+                top = builder.select(better, score, top)
+                number = builder.select(better, emit.load(emit.at(numbers, begin)), number)
+            emit.store(top, emit.at(best, place))
+            emit.store(number, emit.at(which, place))
+        return context.get_dummy_value()
+
+    @intrinsic
+    def scan(typingctx, at, first, packed, numbers, g, best, which):
+        u = types.uint64
+        return types.void(at, u, packed, numbers, u, best, which), build
+
+    return scan
+
+
+scan_1, scan_2 = make_scan(1), make_scan(2)
+
+
+@njit(fastmath=False, error_model="numpy")
+def compare(at, first, packed, numbers, best, which):
+    """Compare a batch of rows with all centres, lane by lane.
+
+    Without fast-math, here and below: NumPy rounds every product and sum, in the same order.
+    """
+    best[:] = -np.inf
+    which[:] = 0
+    if packed.shape[0] == 1:
+        scan_1(at, first, packed, numbers, 0, best, which)
+    for g in range(0, packed.shape[0] - 1, 2):
+        scan_2(at, first, packed, numbers, g, best, which)
 
 
 @njit(fastmath=False, error_model="numpy")
 def tally_cells(X, shift, first, found, labels, weights, sums, mass, held):
-    """Add the rows from ``first`` to their clusters ``found``; return how many changed theirs.
-
-    Without fast-math: every sum is taken row by row.
-    """
+    """Add the rows from ``first`` to their clusters ``found``; return how many changed theirs."""
     d, moved = X.shape[1], 0
     for r in range(found.shape[0]):
         row, new = first + r, found[r]
@@ -69,18 +106,13 @@ def assign(X, shift, packed, numbers, labels, weights, sums, mass, held):
     step, moved, origin = tile_rows(d), 0, np.zeros(d, X.dtype)
     copied = copy_for(X, origin)
     at, found = np.empty(step, np.uint64), np.empty(step, np.int32)
-    picked, bounds = np.arange(step), np.zeros(step, X.dtype)
-    apart = np.empty(2 * ROWS * width, X.dtype)
+    picked = np.arange(step)
     best, which = np.empty(ROWS * width, X.dtype), np.empty(ROWS * width, X.dtype)
     for start in range(0, n, step):
         size = min(step, n - start)
         locate(X, start, picked, size, origin, copied, at)
         for first in range(0, size, ROWS):
-            best[:] = -np.inf
-            which[:] = 0
-            for group in range(0, packed.shape[0], stride(packed)):
-                compare_observed(at, first, packed, group, bounds, apart)
-                keep_best(apart, numbers, group, stride(packed), best, which)
+            compare(at, first, packed, numbers, best, which)
             for r in range(min(ROWS, size - first)):
                 place = np.uint64(r * width)
                 found[first + r] = int(nearest_lane(best, which, place, place)[1])
@@ -114,7 +146,5 @@ class CompiledIncompletePasses(IncompletePasses):
         tally = CellTally(np.zeros((k, d)), np.zeros((k, d)), np.zeros(k, dtype=np.int64), 0)
         w = _NONE if weights is None else np.ascontiguousarray(weights)
         out = (tally.sums, tally.weight, tally.rows)
-        moved = code(str(rows.dtype))(
-            rows, self.shift, self._packed, self._numbers, labels, w, *out
-        )
-        return CellTally(*out, moved)
+        centres = (self.shift, self._packed, self._numbers)
+        return CellTally(*out, code(str(rows.dtype))(rows, *centres, labels, w, *out))

@@ -16,14 +16,10 @@ from mixtura.kernels.cpu import densities, moments
 from mixtura.kernels.cpu.densities import FLAGS, TILE, finish
 from mixtura.kernels.cpu.passes import log_sum_exp, mirror, normalise, tell
 from mixtura.kernels.cpu.tiles import TILE_ROWS as ROWS
+from mixtura.kernels.patterns import FEW, LONG
 from mixtura.model.density import LOWEST
 
 LOG_2PI = np.log(2.0 * np.pi)
-#: Rows from which a run has tiles of its own. Measured with 10 and 50 columns.
-LONG = 48
-#: A row in a shared tile misses at most one column in so many, so that the work of finding what it
-#: lacks, which grows with the square of them, stays below that of factorising what it has.
-FEW = 3
 #: Doubles that the conditional covariances of the rows of a shared tile may hold, for a component.
 ARENA = 16_384
 

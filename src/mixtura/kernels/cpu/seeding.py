@@ -27,15 +27,52 @@ from mixtura.model.families.base import FloatArray
 _NONE = np.empty(0)
 
 
+def squares(emit: Emitter, at: Any, first: Any, packed: Any, g: Any, size: tuple[int, bool]) -> Any:
+    """Return the squared distances of ``ROWS`` rows from groups of candidates, by group and row.
+
+    ``at`` are the byte addresses of rows, from number ``first``; ``packed`` is the array (n_groups,
+    d, lanes) of the candidates, of which groups from number ``g`` are taken. ``size`` says how
+    many, and whether cells may be NaN: these add nothing, and products and sums are rounded one by
+    one, as NumPy does.
+    """
+    builder, (groups, holes) = emit.builder, size
+    d = builder.extract_value(packed.shape, 1)
+    group = builder.mul(d, INDEX(emit.lanes))
+    start = builder.mul(g, group)
+    rows = [
+        builder.inttoptr(builder.load(emit.at(at, first, r)), emit.element.as_pointer())
+        for r in range(ROWS)
+    ]
+    sums = [cgutils.alloca_once(builder, emit.vector) for _ in range(groups * ROWS)]
+    for total in sums:
+        builder.store(ir.Constant(emit.vector, [0.0] * emit.lanes), total)
+    with cgutils.for_range(builder, d) as loop:
+        place = builder.add(start, builder.mul(loop.index, INDEX(emit.lanes)))
+        candidates = [
+            emit.load(emit.at(packed.data, place, builder.mul(group, INDEX(v))))
+            for v in range(groups)
+        ]
+        for r, row in enumerate(rows):
+            value = emit.splat(builder.load(emit.at(row, loop.index)))
+            observed = builder.fcmp_ordered("ord", value, value) if holes else None
+            for total, candidate in zip(sums[r::ROWS], candidates, strict=True):
+                apart, before = builder.fsub(value, candidate), builder.load(total)
+                if holes:
+                    apart = builder.select(observed, apart, ir.Constant(emit.vector, None))
+                    after = builder.fadd(before, builder.fmul(apart, apart))
+                else:
+                    after = emit.fused(apart, apart, before)
+                builder.store(after, total)
+    return [builder.load(total) for total in sums]
+
+
 def make_nearer(groups: int, holes: bool = False) -> Any:
     """Return the function that compares ``ROWS`` rows with ``groups`` groups of candidates.
 
-    ``f(at, first, packed, g, bounds, out)``: ``at`` are the byte addresses of rows and ``bounds``
-    squared distances to compare with, from number ``first``; ``packed`` is (n_groups, d, lanes).
-    ``out`` gets the squared distances (groups, rows, lanes). Bit ``v * ROWS + r`` of what is
-    returned tells whether row r is nearer than its bound to a candidate of group ``g + v``. With
-    ``holes``, cells that are NaN add nothing, and products and sums are rounded one by one, as
-    NumPy does.
+    ``f(at, first, packed, g, bounds, out)``: arguments are those of ``squares``, and ``bounds``
+    squared distances to compare with, from number ``first``. ``out`` gets the squared distances
+    (groups, rows, lanes). Bit ``v * ROWS + r`` of what is returned tells whether row r is nearer
+    than its bound to a candidate of group ``g + v``.
     """
 
     def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -43,36 +80,8 @@ def make_nearer(groups: int, holes: bool = False) -> Any:
         emit = Emitter(context, builder, kinds[2].dtype)
         at, bounds, out = (emit.data(kinds[n], args[n]) for n in (0, 4, 5))
         packed = emit.array(kinds[2], args[2])
-        d = builder.extract_value(packed.shape, 1)
-        group = builder.mul(d, INDEX(emit.lanes))
-        start = builder.mul(args[3], group)
-        rows = [
-            builder.inttoptr(builder.load(emit.at(at, args[1], r)), emit.element.as_pointer())
-            for r in range(ROWS)
-        ]
-        sums = [cgutils.alloca_once(builder, emit.vector) for _ in range(groups * ROWS)]
-        for total in sums:
-            builder.store(ir.Constant(emit.vector, [0.0] * emit.lanes), total)
-        with cgutils.for_range(builder, d) as loop:
-            place = builder.add(start, builder.mul(loop.index, INDEX(emit.lanes)))
-            candidates = [
-                emit.load(emit.at(packed.data, place, builder.mul(group, INDEX(v))))
-                for v in range(groups)
-            ]
-            for r, row in enumerate(rows):
-                value = emit.splat(builder.load(emit.at(row, loop.index)))
-                observed = builder.fcmp_ordered("ord", value, value) if holes else None
-                for total, candidate in zip(sums[r::ROWS], candidates, strict=True):
-                    apart, before = builder.fsub(value, candidate), builder.load(total)
-                    if holes:
-                        apart = builder.select(observed, apart, ir.Constant(emit.vector, None))
-                        after = builder.fadd(before, builder.fmul(apart, apart))
-                    else:
-                        after = emit.fused(apart, apart, before)
-                    builder.store(after, total)
         found = INDEX(0)
-        for n, total in enumerate(sums):
-            distances = builder.load(total)
+        for n, distances in enumerate(squares(emit, at, args[1], packed, args[3], (groups, holes))):
             emit.store(distances, emit.at(out, n * emit.lanes))
             bound = emit.splat(builder.load(emit.at(bounds, args[1], n % ROWS)))
             nearer = builder.fcmp_ordered("<", distances, bound)
