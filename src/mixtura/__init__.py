@@ -12,9 +12,12 @@ from mixtura.algorithms.em import FitResult, Step
 from mixtura.algorithms.stopping import Status
 from mixtura.estimators.functional import e_step, m_step, run_em
 from mixtura.estimators.gaussian_mixture import GaussianMixture
+from mixtura.estimators.imputing import complete
 from mixtura.estimators.k_means import KMeans, KMeansStep, kmeans_plusplus
 from mixtura.estimators.mini_batch_k_means import MiniBatchKMeans
+from mixtura.estimators.mixture_imputer import MixtureImputer
 from mixtura.estimators.model_file import load
+from mixtura.estimators.rating_mixture import Rater, RatingMixture
 from mixtura.model import Mixture
 
 __all__ = [
@@ -27,11 +30,15 @@ __all__ = [
     "MissingDependencyError",
     "MixturaError",
     "Mixture",
+    "MixtureImputer",
     "ModelFileError",
+    "Rater",
+    "RatingMixture",
     "Status",
     "Step",
     "TableError",
     "__version__",
+    "complete",
     "e_step",
     "kmeans_plusplus",
     "load",

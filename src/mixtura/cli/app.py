@@ -14,6 +14,7 @@ from mixtura.cli.demo import demo
 from mixtura.cli.fit import fit
 from mixtura.cli.info import info
 from mixtura.cli.kmeans import kmeans
+from mixtura.cli.recommend import recommend
 from mixtura.cli.sample import sample
 from mixtura.cli.score import score
 
@@ -71,5 +72,5 @@ def root(
     """Take the options that stand before the command."""
 
 
-for command in (fit, kmeans, assign, score, sample, info, demo):
+for command in (fit, kmeans, assign, score, sample, recommend, info, demo):
     app.command()(command)

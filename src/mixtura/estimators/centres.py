@@ -25,8 +25,7 @@ from mixtura.estimators import model_file
 from mixtura.estimators.functional import source_for
 from mixtura.estimators.validation import (
     check_squares,
-    is_incomplete,
-    validated_rows,
+    validated_table,
     validated_weights,
 )
 from mixtura.kernels import array_api
@@ -63,17 +62,18 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         tags.input_tags.allow_nan = self._allow_nan
         return tags
 
-    def _rows(self, X: ArrayLike, allow_nan: bool) -> Any:
+    def _rows(self, X: ArrayLike, allow_nan: bool) -> tuple[Any, bool]:
+        """Return rows, and whether cells of them are missing."""
         check_is_fitted(self)  # before the rows, so that an unfitted estimator says so
-        rows = validated_rows(self, X, fitting=False, missing=MISSING, allow_nan=allow_nan)
+        rows, holes = validated_table(self, X, fitting=False, missing=MISSING, allow_nan=allow_nan)
         check_squares(rows)
-        return rows
+        return rows, holes
 
     def _nearest(
         self, X: ArrayLike, sample_weight: ArrayLike | None = None, *, allow_nan: bool
     ) -> tuple[MemorySource, Passes]:
         """Return the rows as a source, and passes that know their nearest centres."""
-        rows = self._rows(X, allow_nan)
+        rows, holes = self._rows(X, allow_nan)
         centres = in_dtype(self.cluster_centers_, rows.dtype, "cluster_centers_")
         weights = validated_weights(sample_weight, rows)
         if weights is not None:
@@ -85,17 +85,17 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
             shift_of(centres),
             algorithm="lloyd",
             engine=self.engine,
-            holes=allow_nan and is_incomplete(rows),
+            holes=holes,
         )
         passes.aim(centres)
         source.map_parts(passes.assign)
         return source, passes
 
-    def _distances(self, rows: Any) -> NDArray[Any]:
+    def _distances(self, rows: Any, holes: bool) -> NDArray[Any]:
         k = len(self.cluster_centers_)
         source = source_of(rows, None, k, self.n_jobs)
         out = np.empty((len(rows), k), dtype=rows.dtype)
-        measure = observed_distances if self._allow_nan and is_incomplete(rows) else distances
+        measure = observed_distances if holes else distances
         return source.map_rows(partial(measure, self.cluster_centers_), out)
 
     def predict(self, X: ArrayLike) -> Labels:
@@ -126,7 +126,7 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         ndarray of shape (n_samples, n_clusters)
             Euclidean distances over the observed cells of a row, in the dtype of the rows.
         """
-        return self._distances(self._rows(X, self._allow_nan))
+        return self._distances(*self._rows(X, self._allow_nan))
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the negative inertia of the rows: the higher, the better.

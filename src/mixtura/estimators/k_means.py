@@ -28,8 +28,7 @@ from mixtura.estimators.validation import (
     check_count,
     check_observed,
     check_squares,
-    is_incomplete,
-    validated_rows,
+    validated_table,
     validated_weights,
 )
 from mixtura.kernels import ENGINES, array_api
@@ -253,16 +252,15 @@ class KMeans(CentreModel):
         self._fit(X, sample_weight)
         return self
 
-    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Any:
+    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Any, bool]:
+        """Fit; return the rows, and whether cells of them are missing."""
         self._validate_params()
-        allow_nan = self._allow_nan
-        rows = validated_rows(
-            self, X, fitting=True, min_rows=1, missing=MISSING, allow_nan=allow_nan
+        rows, holes = validated_table(
+            self, X, fitting=True, min_rows=1, missing=MISSING, allow_nan=self._allow_nan
         )
         weights = validated_weights(sample_weight, rows)
         check_count(len(rows), weights, self.n_clusters, "n_clusters")
         check_squares(rows, weights, fitting=True)
-        holes = allow_nan and is_incomplete(rows)
         if holes and weights is not None:
             check_observed(rows, getattr(self, "feature_names_in_", None), weights)
         best = best_run(self, source_of(rows, weights, self.n_clusters, self.n_jobs), holes)
@@ -272,7 +270,7 @@ class KMeans(CentreModel):
         self.n_iter_ = best.n_iter
         self.status_ = best.status
         warn_of_empty(best.labels, self.n_clusters, depth=1)
-        return rows
+        return rows, holes
 
     def fit_predict(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
@@ -315,7 +313,7 @@ class KMeans(CentreModel):
         ndarray of shape (n_samples, n_clusters)
             Distances, as ``transform`` returns them.
         """
-        return self._distances(self._fit(X, sample_weight))
+        return self._distances(*self._fit(X, sample_weight))
 
 
 def best_run(estimator: KMeans, source: MemorySource, holes: bool = False) -> Clustering:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import MissingIndicator
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from mixtura.algorithms.em import EM
 from mixtura.algorithms.restarts import Selection
 from mixtura.algorithms.shrinkage import ShrunkEM
+from mixtura.algorithms.stopping import Status
 from mixtura.algorithms.total import covariance_of
 from mixtura.estimators import fitting, imputing
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.validation import validated_table
 from mixtura.model import FAMILIES, Mixture
 from mixtura.model.families import family_named
+from mixtura.model.families.base import FloatArray
 from mixtura.model.sampling import generator
 
 #: Rows that the columns' own variances count for beside those of the table.
@@ -27,7 +32,7 @@ VARIANCE_ROWS = 1.0
 #: Rows in each component that the common covariance counts for, per column.
 ROWS_PER_COLUMN = 2.0
 #: Parameters that the mixture has too.
-PASSED_ON = ("n_init", "max_iter", "random_state", "n_jobs")
+PASSED_ON = ("tol", "n_init", "max_iter", "random_state", "n_jobs")
 
 
 class MixtureImputer(TransformerMixin, BaseEstimator):
@@ -48,6 +53,9 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
         Fill in the best guess, or a value drawn from what the cell may be.
     add_indicator : bool, default=False
         Append, for every column with missing cells in ``fit``, one that says where they are.
+    tol : float, default=0.01
+        Stop once an iteration gains less than this per row, in nats: filled cells have settled
+        long before the likelihood has.
     n_init : int, default=1
         Number of starts.
     max_iter : int, default=1000
@@ -64,6 +72,8 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
         The fitted mixture, which can be saved, and impute with standard deviations and draws.
     indicator_ : MissingIndicator
         What makes the columns of ``add_indicator``, if it is set.
+    n_iter_ : int
+        EM updates of the best start, in both stages together.
     n_features_in_ : int
         Number of columns seen in ``fit``.
     feature_names_in_ : ndarray of str
@@ -103,6 +113,7 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
         "shrinkage": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
         "kind": [StrOptions(set(imputing.KINDS))],
         "add_indicator": ["boolean"],
+        "tol": [Interval(Real, 0.0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "random_state": ["random_state"],
@@ -121,6 +132,7 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
         shrinkage: str | float = "auto",
         kind: str = "mean",
         add_indicator: bool = False,
+        tol: float = 0.01,
         n_init: int = 1,
         max_iter: int = 1000,
         random_state: Any = None,
@@ -131,6 +143,7 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
         self.shrinkage = shrinkage
         self.kind = kind
         self.add_indicator = add_indicator
+        self.tol = tol
         self.n_init = n_init
         self.max_iter = max_iter
         self.random_state = random_state
@@ -159,7 +172,7 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
         """
         self._validate_params()
         rows, incomplete = validated_table(self, X, fitting=True)
-        self.model_ = fitted_model(self, rows, incomplete)
+        self.model_, self.n_iter_ = fitted_model(self, rows, incomplete)
         if self.add_indicator:
             self.indicator_ = MissingIndicator(error_on_new=False).fit(rows)
         return self
@@ -214,34 +227,44 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
         return tags
 
 
-def fitted_model(imputer: MixtureImputer, rows: Any, incomplete: bool) -> GaussianMixture:
-    """Return the mixture of both stages (docs/guide, equation 30)."""
-    k, kind, d = imputer.n_components, imputer.covariance_type, rows.shape[1]
-    weight = ROWS_PER_COLUMN * d if imputer.shrinkage == "auto" else float(imputer.shrinkage)
+def fitted_model(
+    imputer: MixtureImputer, rows: Any, incomplete: bool
+) -> tuple[GaussianMixture, int]:
+    """Return the mixture of both stages (docs/guide, equation 30), and how many updates it took."""
+    k, kind = imputer.n_components, imputer.covariance_type
+    weight = imputer.shrinkage
+    if isinstance(weight, str):
+        weight = ROWS_PER_COLUMN * rows.shape[1]
     shared = {name: getattr(imputer, name) for name in PASSED_ON}
     common = GaussianMixture(k, covariance_type="tied", **shared)
     em = fitting.problem(common, rows, None, incomplete)
-    variances = np.diag(np.diag(covariance_of(em.total)))
-    if weight > 0:
-        target = em.family.floored(variances, em.floor)
-        em = ShrunkEM.of(em, target, min(weight, VARIANCE_ROWS))
-    selection = fitting.run(common, em, rows)
+    assert em.total is not None
+    assert em.floor is not None
+    variances = np.diag(covariance_of(em.total).diagonal())
+    target = em.family.floored(variances, em.floor)
+    first = fitting.run(common, shrunk(em, target, min(weight, VARIANCE_ROWS)), rows)
     if kind == "tied":
-        return published(common, selection, rows.dtype)
-    first = selection.result.mixture
-    start = family_named(kind).pooled(first.covariances, k)
+        return published(common, first, rows.dtype), first.result.n_iter
+    start = first.result.mixture
+    covariances = family_named(kind).pooled(start.covariances, k)
     model = GaussianMixture(k, covariance_type=kind, **shared)
-    model.init_params = Mixture(first.weights, first.means, start, kind)
-    em = fitting.problem(model, rows, None, incomplete)
-    if weight > 0:
-        em = ShrunkEM.of(em, first.covariances, weight)
-    selection = fitting.run(model, em, rows)
-    return published(model.set_params(init_params="kmeans"), selection, rows.dtype)
+    model.init_params = Mixture(start.weights, start.means, covariances, kind)
+    em = shrunk(fitting.problem(model, rows, None, incomplete), start.covariances, weight)
+    second = fitting.run(model, em, rows)
+    published(model.set_params(init_params="kmeans"), second, rows.dtype)
+    return model, first.result.n_iter + second.result.n_iter
+
+
+def shrunk(em: EM, target: FloatArray, weight: float) -> EM:
+    """Return an EM that draws covariances to a target, if that weighs anything."""
+    return ShrunkEM.of(em, target, weight) if weight > 0 else em
 
 
 def published(model: GaussianMixture, selection: Selection, dtype: Any) -> GaussianMixture:
-    """Return a model with the mixture that was selected; its objective is no likelihood."""
+    """Return a model with the mixture that was selected; its objective was no likelihood."""
     result = selection.result
+    if result.status is Status.MAX_ITER:
+        warnings.warn(result.status.value, ConvergenceWarning, stacklevel=4)
     fitting.publish(
         model,
         result.mixture,

@@ -81,11 +81,6 @@ def check_finite(rows: Any, allow_nan: bool = False) -> bool:
     return any(blockwise(rows, check))
 
 
-def is_incomplete(rows: Any) -> bool:
-    """Return whether cells of rows that were validated are missing."""
-    return check_finite(rows, allow_nan=True)
-
-
 def check_observed(rows: Any, names: Any = None, weights: FloatArray | None = None) -> None:
     """Raise naming the first column without a number in any row of positive weight."""
     counting = rows if weights is None else rows[weights > 0]
@@ -230,13 +225,14 @@ def check_squares(
 
     def squares(block: Any) -> float:
         with np.errstate(over="ignore"):
-            return float(np.einsum("ij,ij->", block, block))
+            total = float(np.einsum("ij,ij->", block, block))
+            return total if total == total else float(np.nansum(np.square(block)))
 
     least = VANISHING * np.sqrt(float(np.finfo(rows.dtype).tiny)) if fitting else 0.0
     total = sum(blockwise(rows, squares))
     if rows.size * least**2 <= total < min(own, double / heaviest):
         return
-    most = np.abs(rows).max(axis=0).astype(np.float64)
+    most = np.fmax.reduce(np.abs(rows), axis=0, initial=0.0).astype(np.float64)
     limit = np.sqrt(min(own / rows.shape[1], double / heaviest / rows.size))
     if most.max() > limit:
         raise too_large(int(np.argmax(most)), where)

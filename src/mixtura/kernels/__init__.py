@@ -15,6 +15,8 @@ ENGINES = ("auto", "numpy", "numba")
 #: Cost of one pass (see ``work``) from which machine code pays for loading it. Measured: a pass
 #: of this size takes NumPy about 30 ms, and loading Numba with cached code takes about 0.6 s.
 NUMBA_WORK = 2e6
+#: The same where cells are missing: NumPy then takes some twenty times as long as machine code.
+INCOMPLETE_WORK = 2e5
 
 
 class Kernels(Protocol):
@@ -75,7 +77,8 @@ def choose(engine: str, block: Any, cost: float, incomplete: bool = False) -> Ke
         if engine == "numba":
             raise InputError(f"engine='numba' needs NumPy arrays, not {type(block).__name__}.")
         return _array_api()
-    if engine == "numba" or (engine == "auto" and cost >= NUMBA_WORK):
+    enough = cost >= (INCOMPLETE_WORK if incomplete else NUMBA_WORK)
+    if engine == "numba" or (engine == "auto" and enough):
         return _cpu(incomplete)
     return _numpy_incomplete() if incomplete else _array_api()
 

@@ -1,0 +1,259 @@
+"""``mixtura recommend``: what a user would rate highest, from a table of ratings."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from mixtura import RatingMixture, Status, TableError, load
+from mixtura.cli.console import facts, grid, hush, number, print_json, say, show
+from mixtura.cli.options import (
+    ENDINGS,
+    JsonOption,
+    QuietOption,
+    SeedOption,
+    ThreadsOption,
+    in_flags,
+    naming,
+)
+from mixtura.io.arrow import pa
+from mixtura.io.columns import numeric_columns
+from mixtura.io.table import Table, counted, quoted
+from mixtura.io.tables import STREAM, check_model_path, check_writable, read_table, write_table
+
+ColumnNames = tuple[str, str, str]
+
+
+def recommend(
+    ratings: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RATINGS]",
+            help=f"Table with a rating per row: {ENDINGS}; '-' reads standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    user: Annotated[str | None, typer.Option("--user", "-u", help="Recommend to this user.")] = None,
+    own: Annotated[
+        str | None,
+        typer.Option(
+            "--ratings",
+            "-r",
+            metavar="TABLE",
+            help="Recommend to a new user who gave these ratings: a table of items and ratings.",
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", "-m", help="Use this model of ratings instead of fitting one."),
+    ] = None,
+    n: Annotated[int, typer.Option("-n", min=1, help="Number of items.")] = 10,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help=f"Write the items here: {ENDINGS}.")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Write the model here, with its ratings.")
+    ] = None,
+    user_column: Annotated[str, typer.Option(help="Column of the users.")] = "user",
+    item_column: Annotated[str, typer.Option(help="Column of the items.")] = "item",
+    rating_column: Annotated[str, typer.Option(help="Column of the ratings.")] = "rating",
+    components: Annotated[
+        int | None,
+        typer.Option(
+            "--components",
+            "-k",
+            min=1,
+            help="Number of components.",
+            show_default="12, or as many as there are users",
+        ),
+    ] = None,
+    rated_too: Annotated[
+        bool, typer.Option("--rated-too", help="Do not leave out what the user has rated.")
+    ] = False,
+    seed: SeedOption = 0,
+    threads: ThreadsOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Recommend items to a user, from the ratings of many.
+
+    The table has a row for each rating, with its user, item and rating; other columns are not
+    used. The expected rating of each item comes with its standard deviation. Items that the user
+    has rated are left out. A model that --save wrote is used with -m, without another fit.
+    """
+    if quiet:
+        hush()
+    check_usage(ratings, model, user, own, save)
+    inputs = [each for each in (ratings, own, model) if each is not None]
+    if output is not None:
+        check_writable(output, *inputs)
+    if save is not None:
+        check_model_path(save, *inputs)
+    names = (user_column, item_column, rating_column)
+    if ratings is not None:
+        fitted, result = fit(ratings, names, components, seed, threads)
+    else:
+        fitted, result = stored(model, threads)
+    if save is not None:
+        fitted.save(save)
+    found = None
+    if user is not None or own is not None:
+        found = recommendations(fitted, user, own, names, n, exclude_rated=not rated_too)
+        result["user"] = user
+        result["recommendations"] = [
+            dict(zip(("item", "rating", "std"), row, strict=True))
+            for row in zip(*(each.tolist() for each in found), strict=True)
+        ]
+        if output is not None:
+            columns = dict(zip(("item", "rating", "std"), map(pa.array, found), strict=True))
+            write_table(output, Table("recommendations", pa.table(columns)))
+    deliver(result, output, save, as_json=as_json)
+
+
+def check_usage(
+    ratings: str | None, model: Path | None, user: str | None, own: str | None, save: Path | None
+) -> None:
+    """Raise where options say too little or too much."""
+    if (ratings is None) == (model is None):
+        raise typer.BadParameter("give either a table of RATINGS or a model (-m), and not both.")
+    if user is not None and own is not None:
+        raise typer.BadParameter("--user and --ratings name two users; give one of them.")
+    if user is None and own is None and save is None:
+        raise typer.BadParameter("say for whom: --user ID, or --ratings TABLE for a new user.")
+
+
+def fit(
+    path: str, names: ColumnNames, components: int | None, seed: int, threads: int | None
+) -> tuple[RatingMixture, dict[str, Any]]:
+    """Return a model of the ratings in a table, and what there is to say of the fit."""
+    table = read_table(path)
+    users, items = (ids(table, name) for name in names[:2])
+    values = rating_values(table, names[2])
+    model = RatingMixture(components or 12, random_state=seed, n_jobs=threads)
+    if components is None:
+        model.set_params(n_components=min(12, len(np.unique(users))))
+    started = time.monotonic()
+    with naming(table, []):
+        model.fit((users, items, values))
+    if model.status_ is Status.MAX_ITER:
+        say(f"warning: {in_flags(model.status_.value)}")
+    return model, {**description(model, path), "seconds": time.monotonic() - started}
+
+
+def stored(path: Path | None, threads: int | None) -> tuple[RatingMixture, dict[str, Any]]:
+    """Return the model of a file, and what there is to say of it."""
+    assert path is not None
+    model = load(path)
+    if not isinstance(model, RatingMixture):
+        raise TableError(
+            f"{path} holds a {type(model).__name__}, which knows no users; give a model that "
+            "mixtura recommend --save wrote."
+        )
+    model.set_params(n_jobs=threads)
+    return model, description(model, str(path))
+
+
+def description(model: RatingMixture, source: str) -> dict[str, Any]:
+    """Return how much a model has seen, for machines."""
+    return {
+        "source": source,
+        "users": len(model.users_),
+        "items": len(model.items_),
+        "n_ratings": len(model._ratings.values),
+        "components": len(model.weights_),
+        "converged": model.converged_,
+        "iterations": model.n_iter_,
+    }
+
+
+def recommendations(
+    model: RatingMixture,
+    user: str | None,
+    own: str | None,
+    names: ColumnNames,
+    n: int,
+    *,
+    exclude_rated: bool,
+) -> tuple[NDArray[Any], ...]:
+    """Return items, ratings and standard deviations for a user of the model or a new one."""
+    how: dict[str, Any] = {"n": n, "exclude_rated": exclude_rated, "return_std": True}
+    if own is None:
+        return model.recommend(as_known(model.users_, np.array([user]))[0], **how)
+    table = read_table(own)
+    values = rating_values(table, names[2])
+    items = as_known(model.items_, ids(table, names[1]))
+    with naming(table, []):
+        return model.recommend((items, values), **how)
+
+
+def as_known(known: NDArray[Any], given: NDArray[Any]) -> NDArray[Any]:
+    """Return ids as the model has them: numbers or text."""
+    if known.dtype.kind == "U" or given.dtype.kind != "U":
+        return given.astype(str) if known.dtype.kind == "U" else given
+    try:
+        return given.astype(np.int64)
+    except ValueError:
+        bad = next(each for each in given.tolist() if not each.lstrip("+-").isdecimal())
+        raise TableError(f"'{bad}' is no id of this model, whose ids are whole numbers.") from None
+
+
+def ids(table: Table, name: str) -> NDArray[Any]:
+    """Return a column of ids: text as it is written, or whole numbers."""
+    check_column(table, name)
+    column = table.columns.column(name)
+    cells = column.to_pylist()
+    empty = [row for row, cell in enumerate(cells) if cell is None or cell == ""]
+    if empty:
+        raise TableError(
+            f"{table.source}: column '{name}' is empty on {table.where(empty[0])}; every rating "
+            "needs a user and an item."
+        )
+    return np.array(cells) if pa.types.is_integer(column.type) else np.array(list(map(str, cells)))
+
+
+def rating_values(table: Table, name: str) -> NDArray[Any]:
+    """Return the column of ratings."""
+    check_column(table, name)
+    return numeric_columns(table, [name]).X[:, 0].astype(np.float64)
+
+
+def check_column(table: Table, name: str) -> None:
+    """Raise where a column is not there, with the options that name columns."""
+    if name not in table.names:
+        raise TableError(
+            f"{table.source} has no column '{name}', only {quoted(table.names)}; --user-column, "
+            "--item-column and --rating-column say what the columns are called."
+        )
+
+
+def deliver(
+    result: dict[str, Any], output: str | None, save: Path | None, *, as_json: bool
+) -> None:
+    """Print the result for machines or people, unless the items go to standard output."""
+    if output == STREAM:
+        return
+    if as_json:
+        print_json({**result, "output": output, "model": save})
+        return
+    found = result.get("recommendations")
+    fit_words = "the stored model"
+    if "seconds" in result:
+        fit_words = f"{counted(result['iterations'], 'iteration')} in {result['seconds']:.2f} s"
+    lines = {
+        "ratings": f"{result['source']}: {counted(result['n_ratings'], 'rating')} of "
+        f"{counted(result['items'], 'item')} by {counted(result['users'], 'user')}",
+        "model": f"{counted(result['components'], 'component')} ({fit_words})",
+    }
+    show(facts(lines))
+    if found is not None:
+        rows = [
+            [str(each["item"]), number(each["rating"]), number(each["std"], 3)] for each in found
+        ]
+        show("", grid(["item", "rating", "± sd"], rows))
+    if save is not None:
+        show(f"\nmodel written to {save}; mixtura recommend -m {save} uses it")
