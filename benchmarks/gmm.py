@@ -99,7 +99,7 @@ class OurIterations:
     def __init__(self, X: FloatArray, start: Mixture) -> None:
         model = GaussianMixture(start.n_components, covariance_type=start.covariance_type)
         began = time.perf_counter()
-        self.em = fitting.problem(model, X, None)
+        self.em = fitting.problem(model, X, None, bool(np.isnan(X).any()))
         self.setup_seconds = time.perf_counter() - began
         self.state = (start, self.em.expect(start))
 

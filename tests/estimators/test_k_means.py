@@ -22,7 +22,7 @@ from sklearn.utils import get_tags
 from mixtura import InputError, KMeans, KMeansStep, MiniBatchKMeans, Status, kmeans_plusplus
 from mixtura.estimators import k_means
 from mixtura.kernels.kmeans import ALGORITHMS
-from problems import laid_out
+from problems import FAMILY_NAMES, laid_out
 
 LAYOUTS = ("C", "F", "strided", "reversed", "read-only")
 
@@ -593,12 +593,14 @@ def test_missing_cells_are_tagged_where_they_are_taken() -> None:
     assert not get_tags(MiniBatchKMeans()).input_tags.allow_nan
 
 
-def test_what_needs_every_cell_says_so() -> None:
+@pytest.mark.parametrize("name", FAMILY_NAMES)
+def test_clusters_of_incomplete_rows_make_a_mixture(name: str) -> None:
     rows = with_holes(X)
-    with pytest.raises(
-        InputError, match=r"NaN in row \d+, column \d; .*Only GaussianMixture, and K"
-    ):
-        KMeans(3, random_state=0).fit(rows).as_mixture(rows)
+    model = KMeans(3, random_state=0).fit(rows)
+    mixture = model.as_mixture(rows, name)
+    np.testing.assert_allclose(mixture.means, model.cluster_centers_, rtol=1e-9)
+    np.testing.assert_allclose(mixture.weights, np.bincount(model.labels_) / len(rows))
+    assert np.isfinite(mixture.log_prob(rows)).all()
 
 
 def test_seeds_of_a_table_with_holes() -> None:

@@ -119,7 +119,7 @@ def test_negative_weights_are_named() -> None:
     [
         ([[0.0]], r"X has shape \(1, 1\); this mixture needs \(n_samples, 2\)"),
         ([0.0, 0.0], r"X has shape \(2,\)"),
-        ([[0.0, np.nan]], r"X\[0, 1\] is nan"),
+        ([[0.0, np.inf]], r"X\[0, 1\] is inf"),
     ],
 )
 def test_rows_are_checked(method: str, X: Any, words: str) -> None:

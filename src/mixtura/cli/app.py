@@ -12,6 +12,7 @@ from mixtura.cli.assign import assign
 from mixtura.cli.console import errors_as_exit_codes, messages_shown
 from mixtura.cli.demo import demo
 from mixtura.cli.fit import fit
+from mixtura.cli.impute import impute
 from mixtura.cli.info import info
 from mixtura.cli.kmeans import kmeans
 from mixtura.cli.recommend import recommend
@@ -72,5 +73,5 @@ def root(
     """Take the options that stand before the command."""
 
 
-for command in (fit, kmeans, assign, score, sample, recommend, info, demo):
+for command in (fit, kmeans, assign, score, impute, sample, recommend, info, demo):
     app.command()(command)

@@ -17,6 +17,7 @@ from mixtura.cli.options import (
     ENDINGS,
     JsonOption,
     ModelArgument,
+    NaOption,
     TableArgument,
     ThreadsOption,
     naming,
@@ -34,6 +35,7 @@ def assign(
         str,
         typer.Option("--output", "-o", help=f"Write here: {ENDINGS}; '-' is standard output."),
     ] = STREAM,
+    na: NaOption = None,
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -42,13 +44,14 @@ def assign(
     The new columns of a mixture are component (from 0), probability_0, probability_1 and so on,
     and certainty, the largest of them; those of k-means are cluster (from 0) and
     distance_to_center. All columns of the table are kept as they are. The columns that the model
-    needs are found by their names, in any order.
+    needs are found by their names, in any order. Rows with missing cells are assigned by the
+    others.
     """
     if as_json and output == STREAM:
         raise typer.BadParameter("--json and the table cannot both go to standard output: give -o.")
     check_writable(output, table, model)
     fitted, names = load_model(model, threads)
-    source = read_table(table)
+    source = read_table(table, na or ())
     numeric = matching_columns(source, fitted, names)
     with naming(source, numeric.names):
         if isinstance(fitted, GaussianMixture):

@@ -25,6 +25,7 @@ def nearest(model: CentreModel, X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[
     for start in range(0, len(X), CHUNK):
         rows = slice(start, start + CHUNK)
         apart = X[rows].astype(np.float64) - model.cluster_centers_[labels[rows]]
+        apart[np.isnan(apart)] = 0.0  # distances are over the cells that are there
         np.einsum("ij,ij->i", apart, apart, out=squared[rows])
     return labels, squared
 

@@ -13,7 +13,7 @@ from rich.console import RenderableType
 from sklearn.datasets import load_wine
 from sklearn.metrics import adjusted_rand_score
 
-from mixtura import GaussianMixture
+from mixtura import GaussianMixture, MixtureImputer
 from mixtura.cli.assign import assignment, group_facts, groups_table
 from mixtura.cli.console import grid, heading, show
 from mixtura.io.arrow import pa
@@ -26,20 +26,24 @@ STARTS = 10
 COLUMNS_SHOWN = 4  # of the profile of a group
 BAR_HALF = 8  # characters on either side of a bar's middle
 UNSURE_SHOWN = 5
+HIDDEN = 0.1  # of the cells
+INTERVAL = 1.645  # standard deviations on either side hold 90 % of a normal distribution
 
 
 def demo(
     output_dir: Annotated[
-        Path, typer.Option(help="Directory for the model and the assigned table.")
+        Path, typer.Option(help="Directory for the model and the tables.")
     ] = Path("."),
     seed: Annotated[int, typer.Option(min=0, help="Seed.")] = 0,
 ) -> None:
     """Find the groups in scikit-learn's wine table and show all that there is to see.
 
     178 wines, 13 measurements each, from three cultivars; the cultivar is not shown to the fit.
-    Writes mixtura-demo.mixtura and mixtura-demo.csv.
+    Then a tenth of the cells is hidden and filled in again. Writes mixtura-demo.mixtura,
+    mixtura-demo.csv and mixtura-demo.holes.csv.
     """
-    model_path, table_path = (output_dir / f"mixtura-demo.{end}" for end in ("mixtura", "csv"))
+    endings = (".mixtura", ".csv", ".holes.csv")
+    model_path, table_path, holes_path = (output_dir / f"mixtura-demo{end}" for end in endings)
     check_directory(model_path)
     wine = load_wine()
     names = [str(name) for name in wine.feature_names]
@@ -48,6 +52,8 @@ def demo(
     criteria = {kind: model.bic(wine.data) for kind, model in models.items()}
     model = models[min(criteria, key=criteria.__getitem__)]
     columns = assignment(model.predict_proba(wine.data))
+    hidden = np.random.default_rng(seed).random(wine.data.shape) < HIDDEN
+    holes = np.where(hidden, np.nan, wine.data)
     show(
         f"178 wines, 13 measurements, {COMPONENTS} components, {STARTS} starts of each structure",
         heading("Covariance structures (BIC: lower is better)"),
@@ -60,14 +66,18 @@ def demo(
         least_certain(columns, cultivar),
         heading("Groups and cultivars (the fit has not seen the cultivars)"),
         *agreement(columns["component"], cultivar),
+        heading(f"Missing values: {HIDDEN:.0%} of the cells hidden, and filled in from the others"),
+        *recovery(wine.data, holes, seed),
     )
     model.feature_names_in_ = np.asarray(names, dtype=object)
     model.save(model_path)
     measured = pa.table(list(wine.data.T.copy()), names=names)
     table = Table("the wine table", measured).appended({"cultivar": cultivar, **columns})
     write_table(table_path, table)
-    show(f"\nwrote {model_path} and {table_path}", heading("Try next"))
-    show(*(f"  {command}" for command in commands(str(model_path), str(table_path))))
+    write_table(holes_path, Table("the wine table", pa.table(list(holes.T.copy()), names=names)))
+    paths = (str(model_path), str(table_path), str(holes_path))
+    show("\nwrote {}, {} and {}".format(*paths), heading("Try next"))
+    show(*(f"  {command}" for command in commands(*paths)))
 
 
 def fitted(covariance_type: str, X: NDArray[Any], seed: int) -> GaussianMixture:
@@ -130,11 +140,34 @@ def agreement(component: NDArray[Any], cultivar: NDArray[Any]) -> list[Renderabl
     return [grid(["", *kinds], rows), f"adjusted Rand index {index:.3f} (1 perfect, 0 chance)"]
 
 
-def commands(model: str, table: str) -> list[str]:
+def recovery(X: NDArray[Any], holes: NDArray[Any], seed: int) -> list[RenderableType]:
+    """Return how far from the truth ``X`` the missing cells of ``holes`` are filled in.
+
+    Errors are root mean squares in standard deviations of the columns.
+    """
+    hidden, scale = np.isnan(holes), X.std(axis=0)
+    model = MixtureImputer(random_state=seed).fit(holes).model_
+    filled, deviations = model.impute(holes, return_std=True)
+    guesses = {
+        "mean of the column": np.broadcast_to(np.nanmean(holes, axis=0), X.shape),
+        "expected by the mixture": filled,
+    }
+    off = {name: ((values - X) / scale)[hidden] for name, values in guesses.items()}
+    rows = [[name, f"{np.sqrt(np.mean(apart**2)):.3f}"] for name, apart in off.items()]
+    inside = np.mean(np.abs(filled - X)[hidden] < INTERVAL * deviations[hidden])
+    return [
+        grid(["filled in with the", "typical error (sd)"], rows),
+        f"{np.count_nonzero(hidden)} cells hidden; the mixture's 90 % intervals hold "
+        f"{inside:.0%} of them",
+    ]
+
+
+def commands(model: str, table: str, holes: str) -> list[str]:
     """Return commands to go on with."""
-    model, table = shlex.quote(model), shlex.quote(table)
+    model, table, holes = (shlex.quote(path) for path in (model, table, holes))
     return [
         f"mixtura info {model}",
         f"mixtura sample {model} -n 5",
+        f"mixtura impute {holes} --std",
         f"mixtura fit {table} -k 3 --covariance tied --columns alcohol,flavanoids,proline",
     ]

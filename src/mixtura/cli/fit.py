@@ -34,6 +34,7 @@ from mixtura.cli.options import (
     EngineOption,
     JsonOption,
     MaxIterOption,
+    NaOption,
     OutputModelOption,
     QuietOption,
     SeedOption,
@@ -78,6 +79,7 @@ def fit(
     columns: ColumnsOption = None,
     drop: DropOption = None,
     weights: WeightsOption = None,
+    na: NaOption = None,
     seed: SeedOption = 0,
     n_init: Annotated[int, typer.Option(min=1, help="Starts; the best result is kept.")] = 1,
     init: Annotated[Init, typer.Option(help="How a start is chosen.")] = Init.kmeans,
@@ -96,7 +98,8 @@ def fit(
     """Fit a mixture of Gaussians to the columns of numbers of a table.
 
     Columns of text, dates and true/false are left out unless --columns names them (true counts as
-    1, false as 0). Ctrl-C stops after the iteration at hand and, with -o, keeps the model so far.
+    1, false as 0). Missing cells stay so: the fit goes by those that are there. Ctrl-C stops after
+    the iteration at hand and, with -o, keeps the model so far.
     """
     if quiet:
         hush()
@@ -112,7 +115,7 @@ def fit(
         engine=engine.value,
         n_jobs=threads,
     )
-    rows = read_rows(table, columns, drop, weights, output)
+    rows = read_rows(table, columns, drop, weights, output, na)
     if rows.table.n_rows == 1:
         raise TableError(f"{rows.table.source} has 1 row; a fit needs at least 2.")
     report_constant(rows.numeric)
@@ -139,7 +142,7 @@ def fit(
 def report_constant(numeric: Numeric) -> None:
     """Say which columns hold one value only."""
     X = numeric.X
-    names = [numeric.names[j] for j in np.flatnonzero(X.min(axis=0) == X.max(axis=0))]
+    names = [numeric.names[j] for j in np.flatnonzero(np.nanmin(X, axis=0) == np.nanmax(X, axis=0))]
     if not names:
         return
     one = len(names) == 1

@@ -16,11 +16,12 @@ from mixtura import TableError
 from mixtura.cli.console import INTERRUPTED, announce, facts, print_json, say, show
 from mixtura.cli.options import check_choice, in_flags, names_in, naming
 from mixtura.cli.progress import Watch, shown, stopping_on_interrupt
-from mixtura.io.columns import Numeric, numeric_columns
+from mixtura.io.columns import Numeric, missing_counts, numeric_columns
 from mixtura.io.table import Table, as_option, counted, named
 from mixtura.io.tables import check_model_path, read_table
 
 PARAMETERS_SHOWN = 200
+COLUMNS_SHOWN = 10  # of those with missing cells
 OWN_COLUMN = (
     r"component|certainty|log_density|probability_\d+|cluster|distance_to_center|squared_distance"
 )
@@ -45,20 +46,26 @@ class Rows(NamedTuple):
             "rows": self.table.n_rows,
             "total_weight": self.weight,
             "left_out": self.numeric.ignored,
+            "missing": missing_counts(self.numeric),
         }
 
 
 def read_rows(
-    table: str, columns: str | None, drop: str | None, weights: str | None, output: Path | None
+    table: str,
+    columns: str | None,
+    drop: str | None,
+    weights: str | None,
+    output: Path | None,
+    na: list[str] | None = None,
 ) -> Rows:
     """Read what the options choose, and say which columns are not used."""
     if output is not None:
         check_model_path(output, table)
     chosen, dropped = names_in(columns), names_in(drop)
     check_choice(chosen, dropped, weights)
-    source = read_table(table)
+    source = read_table(table, na or ())
     left_out = [*(dropped or ()), *([weights] if weights else ())]
-    numeric = numeric_columns(source, chosen, left_out)
+    numeric = numeric_columns(source, chosen, left_out, allow_missing=True)
     report_columns(numeric, explicit=chosen is not None)
     return Rows(source, numeric, None if weights is None else weight_column(source, weights))
 
@@ -134,9 +141,23 @@ def outcome_lines(result: dict[str, Any], kind: str) -> dict[str, str]:
     return {
         "table": f"{result['table']}: {counted(result['rows'], 'row')}",
         "columns": ", ".join(result["columns"]),
+        **missing_line(result),
         "model": kind,
         "status": f"{in_flags(result['status'])} ({iterations})",
     }
+
+
+def missing_line(result: dict[str, Any]) -> dict[str, str]:
+    """Return how many cells are missing, and where, as a name and a value for people."""
+    missing = result["missing"]
+    if not missing:
+        return {}
+    total, cells = sum(missing.values()), result["rows"] * len(result["columns"])
+    most = sorted(missing, key=lambda name: -missing[name])[:COLUMNS_SHOWN]
+    shown = ", ".join(f"{name} {missing[name]:,}" for name in most)
+    more = len(missing) - len(most)
+    rest = f" and {counted(more, 'more column')}" if more else ""
+    return {"missing": f"{total:,} of {cells:,} cells ({total / cells:.1%}): {shown}{rest}"}
 
 
 def deliver(

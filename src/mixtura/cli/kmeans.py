@@ -36,6 +36,7 @@ from mixtura.cli.options import (
     EngineOption,
     JsonOption,
     MaxIterOption,
+    NaOption,
     OutputModelOption,
     QuietOption,
     SeedOption,
@@ -80,6 +81,7 @@ def kmeans(
     columns: ColumnsOption = None,
     drop: DropOption = None,
     weights: WeightsOption = None,
+    na: NaOption = None,
     seed: SeedOption = 0,
     n_init: Annotated[
         int | None,
@@ -112,8 +114,8 @@ def kmeans(
     """Find clusters of rows about centres (k-means) in the columns of numbers of a table.
 
     Columns of text, dates and true/false are left out unless --columns names them (true counts as
-    1, false as 0). A cell that is missing is an error that says where. Distances go by the units
-    of the columns. Ctrl-C stops after the iteration at hand and, with -o, keeps the model so far.
+    1, false as 0). Distances go by the units of the columns, and by the cells that are there.
+    Ctrl-C stops after the iteration at hand and, with -o, keeps the model so far.
     """
     if quiet:
         hush()
@@ -128,7 +130,7 @@ def kmeans(
         n_jobs=threads,
         engine=engine.value,
     )
-    rows = read_rows(table, columns, drop, weights, output)
+    rows = read_rows(table, columns, drop, weights, output, na)
     watch = CentresWatch(n_starts(model), max_iter, keep=output is not None)
     started = time.monotonic()
     model = run(model, rows, watch, partial(rebuilt, rows), output, visible=not quiet)
@@ -154,10 +156,15 @@ def kmeans(
 
 
 def variances(rows: Rows) -> NDArray[Any]:
-    """Return the variance (d,) of each column, in the weights of the rows."""
-    columns = (column.astype(np.float64) for column in rows.numeric.X.T)
-    apart = (column - np.average(column, weights=rows.weights) for column in columns)
-    return np.array([np.average(each**2, weights=rows.weights) for each in apart])
+    """Return the sum of squares (d,) of each column about its mean, per unit of weight."""
+    weights = np.ones(len(rows.numeric.X)) if rows.weights is None else rows.weights
+    scatters = []
+    for column in rows.numeric.X.T:
+        there = ~np.isnan(column) & (weights > 0)
+        values, own = column[there].astype(np.float64), weights[there]
+        apart = values - np.average(values, weights=own)
+        scatters.append(own @ apart**2 / rows.weight)
+    return np.array(scatters)
 
 
 def report_dominant(names: list[str], spread: NDArray[Any]) -> None:

@@ -47,8 +47,9 @@ def matching_columns(
     The column of ``weights`` has no position.
     """
     if names is not None:
-        return numeric_columns(table, names)
-    numeric = numeric_columns(table, drop=None if weights is None else [weights])
+        return numeric_columns(table, names, allow_missing=True, allow_empty=True)
+    left_out = None if weights is None else [weights]
+    numeric = numeric_columns(table, drop=left_out, allow_missing=True, allow_empty=True)
     if len(numeric.names) != model.n_features_in_:
         raise TableError(
             f"{table.source} has {counted(len(numeric.names), 'column')} of numbers; the model, "

@@ -73,6 +73,16 @@ DropOption = Annotated[str | None, typer.Option("--drop", help="Columns to leave
 WeightsOption = Annotated[
     str | None, typer.Option("--weights", help="Column that holds the weight of each row.")
 ]
+NaOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--na",
+        metavar="TEXT",
+        help="A cell that reads so is missing, as are empty ones, NA, NaN, null and the like; "
+        "may be repeated.",
+        show_default=False,
+    ),
+]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed; equal seeds give equal models.")]
 MaxIterOption = Annotated[int, typer.Option(min=1, help="Most iterations of one start.")]
 EngineOption = Annotated[Engine, typer.Option(help="Kernels.")]

@@ -23,6 +23,7 @@ from mixtura.cli.options import (
     ENDINGS,
     JsonOption,
     ModelArgument,
+    NaOption,
     TableArgument,
     ThreadsOption,
     WeightsOption,
@@ -45,6 +46,7 @@ def score(
         ),
     ] = None,
     weights: WeightsOption = None,
+    na: NaOption = None,
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -58,7 +60,7 @@ def score(
     if output is not None:
         check_writable(output, table, model)
     fitted, names = load_model(model, threads)
-    source = read_table(table)
+    source = read_table(table, na or ())
     numeric = matching_columns(source, fitted, names, weights)
     counts = np.ones(source.n_rows) if weights is None else weight_column(source, weights)
     with naming(source, numeric.names):

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura._errors import InputError
 from mixtura.algorithms.em import EM
+from mixtura.algorithms.given import statistics_of
 from mixtura.algorithms.kmeans import part_inertia
 from mixtura.algorithms.restarts import relative_floor
 from mixtura.algorithms.total import total_statistics
@@ -181,18 +182,34 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         -----
         The weight of a cluster is its share of the rows, its covariance that of maximum
         likelihood, bounded from below by 1e-8 times the covariance of all rows, as
-        ``GaussianMixture`` bounds its own.
+        ``GaussianMixture`` bounds its own. Missing cells count as their cluster expects them:
+        with the mean of its observed cells, and the variance of all clusters' about theirs where
+        columns are correlated, without covariances to what is observed.
         """
-        source, passes = self._nearest(X, sample_weight, allow_nan=False)
+        source, passes = self._nearest(X, sample_weight, allow_nan=self._allow_nan)
         family = family_named(covariance_type)
         centres = self.cluster_centers_.astype(np.float64)
-        statistics = hard_statistics(source, passes.labels, centres, family)
+        holes = bool(np.isnan(source.X).any())
+        if holes:
+            rows = source.X.astype(np.float64)
+            resp = np.eye(len(centres))[passes.labels]
+            statistics = statistics_of(rows, resp, source.sample_weight, family)
+        else:
+            statistics = hard_statistics(source, passes.labels, centres, family)
         if (statistics.zeroth == 0).any():
             raise InputError(
                 f"cluster {int(np.argmin(statistics.zeroth))} has no row in X; pass the rows of "
                 "the fit, or use fewer clusters."
             )
-        _, kernels = source_for(source.X, None, len(centres), covariance_type, self.engine)
+        source, kernels = source_for(
+            source.X,
+            source.sample_weight,
+            len(centres),
+            covariance_type,
+            self.engine,
+            self.n_jobs,
+            incomplete=holes,
+        )
         em = EM(source, kernels, family, total_statistics(source, kernels, family))
         return maximise(statistics, floor=relative_floor(em))
 

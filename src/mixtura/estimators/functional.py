@@ -38,7 +38,7 @@ def e_step(X: ArrayLike, mixture: Mixture) -> tuple[FloatArray, float]:
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Rows.
+        Rows; a cell that is NaN is missing.
     mixture : Mixture
         The current parameters.
 
@@ -52,11 +52,12 @@ def e_step(X: ArrayLike, mixture: Mixture) -> tuple[FloatArray, float]:
     Raises
     ------
     ValueError
-        If ``X`` is not a finite table with the mixture's number of columns.
+        If ``X`` holds text or infinity, or has not the mixture's number of columns.
 
     Notes
     -----
-    :math:`r_{ij} = w_j N(x_i; \mu_j, \Sigma_j) / p(x_i)` [1]_.
+    :math:`r_{ij} = w_j N(x_i; \mu_j, \Sigma_j) / p(x_i)` [1]_, over the observed cells of
+    :math:`x_i`. A row without any has the weights as its responsibilities.
 
     References
     ----------
@@ -97,7 +98,7 @@ def m_step(
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Rows.
+        Rows; a cell that is NaN is missing.
     responsibilities : array-like of shape (n_samples, n_components)
         Non-negative, each row summing to 1.
     covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
@@ -107,9 +108,12 @@ def m_step(
     min_variance : float, default=0.0
         Smallest variance in any direction, in squared units of the columns.
     min_support : float, default=0.0
-        A component whose summed responsibility is below this keeps the mean of ``previous``.
+        A component whose summed responsibility is below this keeps the mean of ``previous``;
+        where cells are missing, in each column whose observed rows sum to less.
     previous : Mixture, optional
-        Where means and covariances of components without support come from.
+        Where means and covariances of components without support come from and, where cells are
+        missing and covariances are full or tied, what those cells are expected to be under; pass
+        the mixture of the E-step. Without it they are taken to be uncorrelated with the others.
 
     Returns
     -------
@@ -119,17 +123,22 @@ def m_step(
     Raises
     ------
     InputError
-        If a component has no support and there is no ``previous``, or shapes do not fit.
+        If a component (where cells are missing: in a column) has no support and there is no
+        ``previous``, or shapes do not fit.
 
     Notes
     -----
     :math:`\mu_j = \sum_i r_{ij} x_i / \sum_i r_{ij}`, and the covariance is the weighted mean of
-    :math:`(x_i - \mu_j)(x_i - \mu_j)'` as the structure allows [1]_.
+    :math:`(x_i - \mu_j)(x_i - \mu_j)'` as the structure allows [1]_. Where columns are
+    independent, sums run over observed cells; else missing cells enter with their conditional
+    means and covariances [2]_.
 
     References
     ----------
     .. [1] Dempster, A., Laird, N. & Rubin, D. (1977). Maximum likelihood from incomplete data
        via the EM algorithm. *JRSS B* 39(1). :doi:`10.1111/j.2517-6161.1977.tb01600.x`
+    .. [2] Ghahramani, Z. & Jordan, M. (1994). Supervised learning from incomplete data via an
+       EM approach. *Advances in Neural Information Processing Systems* 6.
 
     Examples
     --------
@@ -177,7 +186,7 @@ def run_em(
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Rows.
+        Rows; a cell that is NaN is missing.
     start : Mixture
         The parameters to start from; they fix the covariance structure.
     tol : float, default=1e-6
@@ -193,7 +202,8 @@ def run_em(
     min_variance : float, default=0.0
         Smallest variance in any direction, in squared units of the columns.
     min_support : float, default=0.0
-        A component whose summed responsibility is below this keeps its mean.
+        A component whose summed responsibility is below this keeps its mean; where cells are
+        missing, in each column whose observed rows sum to less.
     record : bool, default=False
         Keep the mixture of every iteration in ``snapshots``.
     callback : callable, optional
@@ -208,7 +218,8 @@ def run_em(
     Raises
     ------
     InputError
-        If the start's covariances are not positive definite, or a parameter is out of range.
+        If the start's covariances are not positive definite, a parameter is out of range, or a
+        column has no observed value.
 
     Notes
     -----
@@ -301,8 +312,8 @@ def source_for(
     # NumPy's own linear algebra is threaded, and holds the interpreter in between.
     threads = n_threads(n_jobs) if kernels.name == "numba" else 1
     sizes: Any = {"row_work": cost / n, "result_size": result_size, "threads": threads}
-    if order is not None:
-        return SortedSource(rows, weights, order, **sizes), kernels
+    if order is not None and patterns is not None:
+        return SortedSource(rows, weights, order, len(patterns.rows), **sizes), kernels
     return MemorySource(rows, weights, **sizes), kernels
 
 

@@ -119,6 +119,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     Maximises :math:`\sum_i v_i \log \sum_j w_j N(x_i; \mu_j, \Sigma_j)` for row weights
     :math:`v_i` by EM [1]_. Nothing of size n_samples x n_components is stored.
 
+    Cells that are NaN are missing: :math:`x_i` is then what is observed of a row, and
+    :math:`\mu_j, \Sigma_j` are those of its columns [3]_. This is exact for every structure, and
+    right where whether a cell is missing depends on nothing but observed cells. Rows without an
+    observed cell have the weights as responsibilities. A copy of the rows is made where columns
+    are correlated.
+
     References
     ----------
     .. [1] Dempster, A., Laird, N. & Rubin, D. (1977). Maximum likelihood from incomplete data
@@ -126,6 +132,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     .. [2] Boehning, D. et al. (1994). The distribution of the likelihood ratio for mixtures of
        densities from the one-parameter exponential family. *Ann. Inst. Stat. Math.* 46.
        :doi:`10.1007/BF01720593`
+    .. [3] Ghahramani, Z. & Jordan, M. (1994). Supervised learning from incomplete data via an
+       EM approach. *Advances in Neural Information Processing Systems* 6.
 
     Examples
     --------
@@ -213,7 +221,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows; float32 is kept, everything else becomes float64. Sums are float64 always.
+            Rows; a cell that is NaN is missing. float32 is kept, everything else becomes
+            float64. Sums are float64 always.
         y : Ignored
             Present by convention.
         sample_weight : array-like of shape (n_samples,), optional
@@ -240,7 +249,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows; a cell that is NaN is missing.
         y : Ignored
             Present by convention.
         sample_weight : array-like of shape (n_samples,), optional
@@ -329,7 +338,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows; a cell that is NaN is missing.
 
         Returns
         -------
@@ -344,7 +353,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows; a cell that is NaN is missing.
 
         Returns
         -------
@@ -354,12 +363,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         return self._map("responsibilities", X, lambda n, k: np.empty((n, k)))
 
     def score_samples(self, X: ArrayLike) -> FloatArray:
-        """Return the log-density of each row.
+        """Return the log-density of each row, of its observed cells where some are missing.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows; a cell that is NaN is missing.
 
         Returns
         -------
@@ -374,7 +383,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows; a cell that is NaN is missing.
         y : Ignored
             Present by convention.
         sample_weight : array-like of shape (n_samples,), optional
@@ -394,7 +403,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows; a cell that is NaN is missing.
 
         Returns
         -------
@@ -410,7 +419,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows; a cell that is NaN is missing.
 
         Returns
         -------

@@ -20,10 +20,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura._errors import InputError
+from mixtura.algorithms.loop import Run
 from mixtura.algorithms.ratings import (
     LEAST,
     Prior,
     Raters,
+    State,
     Users,
     fit,
     newcomer,
@@ -49,6 +51,8 @@ from mixtura.sources.threads import for_each, n_threads
 
 #: Cells of a completed matrix (400 MB).
 MOST_CELLS = 50_000_000
+#: Starts with ``n_init='auto'`` where ratings times components are at most so many.
+STARTS, FEW = 10, 50_000
 #: Pairs of user and item that are predicted at a time.
 CHUNK = 16_384
 
@@ -106,8 +110,11 @@ class RatingMixture(BaseEstimator):
         users sum to less than this.
     clip : bool or (float, float), default=True
         Predictions lie between these bounds; true stands for the least and largest rating seen.
+    n_init : 'auto' or int, default='auto'
+        Number of starts, of which the highest lower bound wins; ``'auto'`` is 10 where ratings
+        times components are few (50,000), and 1 elsewhere.
     random_state : int, RandomState or None, default=None
-        Seed of the start.
+        Seed of the starts.
     n_jobs : int, optional
         Number of threads; None for every core this process may use. The results do not depend
         on it.
@@ -181,6 +188,7 @@ class RatingMixture(BaseEstimator):
         "min_variance": [Interval(Real, 0.0, None, closed="left")],
         "min_support": [Interval(Real, 0.0, None, closed="left")],
         "clip": ["boolean", tuple],
+        "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
         "n_jobs": [
             Interval(Integral, None, -1, closed="right"),
@@ -200,6 +208,7 @@ class RatingMixture(BaseEstimator):
         min_variance: float = 0.0,
         min_support: float = 0.0,
         clip: bool | tuple[float, float] = True,
+        n_init: str | int = "auto",
         random_state: Any = None,
         n_jobs: int | None = None,
         engine: str = "auto",
@@ -211,6 +220,7 @@ class RatingMixture(BaseEstimator):
         self.min_variance = min_variance
         self.min_support = min_support
         self.clip = clip
+        self.n_init = n_init
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.engine = engine
@@ -254,18 +264,7 @@ class RatingMixture(BaseEstimator):
             (len(given.user_ids.names), len(given.item_ids.names)),
         )
         mean, scale = mean_and_scale(ratings.values)
-        passes = self._passes(ratings, mean, scale)
-        n, k = len(given.values), self.n_components
-        prior = Prior(
-            self.covariance_type == "diag",
-            pooled=n / k,
-            min_variance=max(LEAST, self.min_variance / scale**2),
-            min_support=self.min_support,
-        )
-        rng = generator(check_random_state(self.random_state))
-        first = start(ratings.n_columns, k, rng)
-        rule = StoppingRule(Stopping.MEAN, float(self.tol), n)
-        run = fit(passes, first, prior, rule, self.max_iter)
+        run = self._best_run(self._passes(ratings, mean, scale), ratings, scale)
         self.lower_bounds_ = list(run.values)
         self.n_iter_ = len(run.values) - 1
         self.status_ = run.status
@@ -273,6 +272,24 @@ class RatingMixture(BaseEstimator):
         if self.status_ is Status.MAX_ITER:
             warnings.warn(self.status_.value, ConvergenceWarning, stacklevel=2)
         return self
+
+    def _best_run(self, passes: Passes, ratings: Ratings, scale: float) -> Run[State]:
+        """Return the run of highest bound of those from every start."""
+        n, k = len(ratings.values), self.n_components
+        prior = Prior(
+            self.covariance_type == "diag",
+            pooled=n / k,
+            min_variance=max(LEAST, self.min_variance / scale**2),
+            min_support=self.min_support,
+        )
+        rule = StoppingRule(Stopping.MEAN, float(self.tol), n)
+        rng = generator(check_random_state(self.random_state))
+        starts = STARTS if n * k <= FEW else 1
+        runs = (
+            fit(passes, start(ratings.n_columns, k, rng), prior, rule, self.max_iter)
+            for _ in range(starts if isinstance(self.n_init, str) else self.n_init)
+        )
+        return max(runs, key=lambda run: run.values[-1])
 
     def _passes(self, ratings: Ratings, mean: float, scale: float) -> Passes:
         each = partial(for_each, threads=n_threads(self.n_jobs))

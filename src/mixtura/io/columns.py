@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
@@ -37,9 +38,14 @@ class Cells(NamedTuple):
 
 
 def numeric_columns(
-    table: Table, columns: Sequence[str] | None = None, drop: Sequence[str] | None = None
+    table: Table,
+    columns: Sequence[str] | None = None,
+    drop: Sequence[str] | None = None,
+    *,
+    allow_missing: bool = False,
+    allow_empty: bool = False,
 ) -> Numeric:
-    """Return the numeric columns of a table as a matrix without missing or infinite cells.
+    """Return the numeric columns of a table as a matrix without infinite cells.
 
     Parameters
     ----------
@@ -51,6 +57,10 @@ def numeric_columns(
         columns named here count as 1 and 0.
     drop : sequence of str, optional
         Columns to leave out.
+    allow_missing : bool
+        Whether cells may be missing; they are NaN.
+    allow_empty : bool
+        Whether all cells of a column may be: it then counts as numbers.
 
     Returns
     -------
@@ -64,7 +74,9 @@ def numeric_columns(
     """
     names, ignored, arrays = [], {}, []
     for name in _candidates(table, columns, drop):
-        cells = read_cells(table.columns.column(name))
+        cells = read_cells(table.columns.column(name), table.na)
+        if allow_empty and cells.kind == "empty":
+            cells = cells._replace(kind="numbers")
         reason = "row labels" if name in ROW_LABELS else cells.kind
         if columns is None and reason not in ("numbers", "mixed"):
             ignored[name] = reason
@@ -76,7 +88,8 @@ def numeric_columns(
         left_out = ", ".join(f"'{name}' ({reason})" for name, reason in ignored.items())
         raise TableError(f"{table.source} has no column of numbers; left out: {left_out}.")
     _check_infinite(table, names, arrays)
-    _check_missing(table, names, arrays, explicit=columns is not None)
+    if not allow_missing:
+        _check_missing(table, names, arrays, explicit=columns is not None)
     return Numeric(names, _stacked(arrays), ignored)
 
 
@@ -86,13 +99,36 @@ def to_numbers(column: pa.ChunkedArray) -> NDArray[Any] | None:
     return cells.values if cells.kind in ("numbers", "empty", "true/false") else None
 
 
-def read_cells(column: pa.ChunkedArray) -> Cells:
+def missing_counts(numeric: Numeric) -> dict[str, int]:
+    """Return how many cells of each column are missing, of those in which any are."""
+    counts = np.isnan(numeric.X).sum(axis=0).tolist()
+    return {name: n for name, n in zip(numeric.names, counts, strict=True) if n}
+
+
+def read_cells(column: pa.ChunkedArray, na: Sequence[str] = ()) -> Cells:
+    """Read a column of any type as numbers, and say what kind it is.
+
+    ``na`` is what stands for a missing cell beside the usual words; a number there does so however
+    it is written.
+    """
+    cells = _read_cells(column, na)
+    numbers = [float(text) for text in na if re.match(NUMBER, text.strip())]
+    if numbers and cells.kind in ("numbers", "mixed"):
+        values = cells.values.copy()
+        values[np.isin(values, np.asarray(numbers, dtype=values.dtype))] = np.nan
+        cells = cells._replace(values=values)
+    if cells.kind == "numbers" and np.isnan(cells.values).all():
+        return cells._replace(kind="empty")
+    return cells
+
+
+def _read_cells(column: pa.ChunkedArray, na: Sequence[str]) -> Cells:
     """Read a column of any type as numbers, and say what kind it is."""
     kind = column.type
     if pa.types.is_dictionary(kind):
-        return read_cells(column.cast(kind.value_type))
+        return _read_cells(column.cast(kind.value_type), na)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or _is_string_view(kind):
-        return _text_cells(column)
+        return _text_cells(column, na)
     if pa.types.is_null(kind) or column.null_count == len(column):
         return _no_numbers("empty", len(column))
     if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind):
@@ -121,7 +157,12 @@ def _no_numbers(label: str, n_rows: int) -> Cells:
     return Cells(label, np.full(n_rows, np.nan), np.zeros(n_rows, dtype=bool))
 
 
-def _text_cells(column: pa.ChunkedArray) -> Cells:
+def missing_words(na: Sequence[str]) -> pa.Array:
+    """Return what stands for a missing cell, in lower case."""
+    return pa.array([*MISSING, *(text.strip().lower() for text in na)])
+
+
+def _text_cells(column: pa.ChunkedArray, na: Sequence[str]) -> Cells:
     """Return a column of text: numbers, true/false, empty, mixed (mostly numbers) or text."""
     try:
         return _numbers("numbers", pc.cast(column, pa.float64()))
@@ -131,7 +172,7 @@ def _text_cells(column: pa.ChunkedArray) -> Cells:
     lowered = pc.utf8_lower(trimmed)
     numeric = pc.match_substring_regex(trimmed, NUMBER)
     values = pc.cast(pc.if_else(numeric, trimmed, None), pa.float64()).to_numpy()
-    missing = pc.fill_null(pc.is_in(lowered, pa.array(MISSING)), True).to_numpy()
+    missing = pc.fill_null(pc.is_in(lowered, missing_words(na)), True).to_numpy()
     bad = ~pc.fill_null(numeric, False).to_numpy() & ~missing
     n_bad, n_cells = int(bad.sum()), int((~missing).sum())
     if n_cells == 0:
@@ -220,8 +261,7 @@ def _check_missing(
     can_drop = not explicit and len(holes) < len(names)
     advice = _missing_advice(rows, [name for name, _, _ in holes] if can_drop else [])
     raise TableError(
-        f"{table.source} has missing cells, which this version cannot use: {listed}{more}; "
-        f"{advice}."
+        f"{table.source} has missing cells, which cannot be used here: {listed}{more}; {advice}."
     )
 
 

@@ -10,14 +10,14 @@ import io
 import logging
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from mixtura._errors import TableError
 from mixtura.io.arrays import generic_names
 from mixtura.io.arrow import arrow_csv, pa, pc
-from mixtura.io.columns import MISSING, NUMBER
+from mixtura.io.columns import NUMBER, missing_words
 from mixtura.io.table import Table, counted, named, quoted, row_number
 
 logger = logging.getLogger(__name__)
@@ -39,8 +39,11 @@ class Header:
     is_data: bool
 
 
-def read_delimited(source: str, opener: Opener) -> Table:
-    """Read delimited text, every cell as the text that is written there."""
+def read_delimited(source: str, opener: Opener, na: Sequence[str] = ()) -> Table:
+    """Read delimited text, every cell as the text that is written there.
+
+    ``na`` is what stands for a missing cell beside the usual words.
+    """
     try:
         header = _read_header(source, opener)
         columns = _parse(source, opener, header)
@@ -51,7 +54,7 @@ def read_delimited(source: str, opener: Opener) -> Table:
     if not columns.num_rows:
         raise TableError(f"{source} has a header but no rows.")
     if header.delimiter == ";":
-        columns = _with_decimal_points(source, columns)
+        columns = _with_decimal_points(source, columns, na)
     return Table(source, columns, _Lines(opener, header), is_text=True)
 
 
@@ -139,7 +142,7 @@ def _parse(source: str, opener: Opener, header: Header) -> pa.Table:
     return columns.rename_columns(header.names)
 
 
-def _with_decimal_points(source: str, columns: pa.Table) -> pa.Table:
+def _with_decimal_points(source: str, columns: pa.Table, na: Sequence[str]) -> pa.Table:
     """Rewrite ``5,1`` as ``5.1`` in those columns that hold nothing but such numbers."""
     changed = []
     for j, field in enumerate(columns.schema):
@@ -149,7 +152,7 @@ def _with_decimal_points(source: str, columns: pa.Table) -> pa.Table:
         comma = pc.match_substring_regex(column, DECIMAL_COMMA)
         trimmed = pc.utf8_trim_whitespace(column)
         whole = pc.match_substring_regex(trimmed, r"^[+-]?\d+$")
-        missing = pc.is_in(pc.utf8_lower(trimmed), pa.array(MISSING))
+        missing = pc.is_in(pc.utf8_lower(trimmed), missing_words(na))
         if pc.any(comma).as_py() and pc.all(pc.or_(pc.or_(comma, whole), missing)).as_py():
             points = pc.replace_substring(column, ",", ".")
             columns = columns.set_column(j, field.name, points)

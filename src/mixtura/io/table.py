@@ -8,12 +8,13 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixtura._errors import TableError
-from mixtura.io.arrow import pa
+from mixtura.io.arrow import pa, pc
 
 
 def row_number(row: int) -> str:
@@ -26,13 +27,15 @@ class Table:
     """Columns, each with a name of its own, as they were read, and where each row stands.
 
     ``where`` turns a row index from 0 into the words ``line 7`` (text) or ``row 6`` (other kinds);
-    ``is_text`` says that every column is text because the format knows nothing else.
+    ``is_text`` says that every column is text because the format knows nothing else; ``na`` holds
+    what else stands for a missing cell.
     """
 
     source: str
     columns: pa.Table
     where: Callable[[int], str] = row_number
     is_text: bool = False
+    na: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise where columns share a name, with their positions."""
@@ -70,6 +73,29 @@ class Table:
         for name, values in columns.items():
             extended = extended.append_column(name, pa.array(values))
         return replace(self, columns=extended)
+
+    def filled(self, columns: Mapping[str, NDArray[np.floating[Any]]]) -> Table:
+        """Return the table with the values in place of cells; NaN leaves a cell as it is.
+
+        Text and floating-point columns keep their type, others become floating-point numbers.
+        """
+        changed = self.columns
+        for name, values in columns.items():
+            column, new = changed.column(name), ~np.isnan(values)
+            if not new.any():
+                continue
+            kind = column.type if pa.types.is_floating(column.type) else pa.float64()
+            if self.is_text:
+                kind, texts = pa.string(), np.full(len(values), None, dtype=object)
+                texts[new] = [repr(float(value)) for value in values[new]]
+                cells = pa.array(texts, kind)
+            else:
+                cells = pa.array(values).cast(kind)
+            old = column.cast(kind, safe=False)
+            changed = changed.set_column(
+                changed.column_names.index(name), name, pc.if_else(pa.array(new), cells, old)
+            )
+        return replace(self, columns=changed)
 
 
 def quoted(names: list[str]) -> str:

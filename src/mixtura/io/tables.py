@@ -20,13 +20,16 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import numpy as np
+
 from mixtura._errors import TableError
 from mixtura.io.arrays import read_npy, read_npz, write_npy, write_npz
-from mixtura.io.arrow import pa, parquet
+from mixtura.io.arrow import pa, parquet, pc
 from mixtura.io.atomic import atomic_writer, reason
 from mixtura.io.columns import read_cells
 from mixtura.io.delimited import Opener, read_delimited, write_delimited
@@ -48,13 +51,16 @@ MAGIC = {
 GZIP = b"\x1f\x8b"
 
 
-def read_table(path: str | os.PathLike[str]) -> Table:
+def read_table(path: str | os.PathLike[str], na: Sequence[str] = ()) -> Table:
     """Read a table.
 
     Parameters
     ----------
     path : str or path-like
         The file, or ``-`` for standard input.
+    na : sequence of str
+        What stands for a missing cell beside nothing, NA, N/A, NaN, null, none and ?; a number
+        stands for it however it is written.
 
     Returns
     -------
@@ -69,12 +75,12 @@ def read_table(path: str | os.PathLike[str]) -> Table:
     """
     source, member = _split(str(path))
     try:
-        table = _read(source, member)
+        table = _read(source, member, na)
     except OSError as error:
         raise TableError(f"{source} cannot be read: {reason(error)}.") from None
     if not table.n_rows or not table.names:
         raise TableError(f"{source} has no rows or no columns.")
-    return table
+    return replace(table, na=tuple(na))
 
 
 def write_table(path: str | os.PathLike[str], table: Table) -> None:
@@ -100,7 +106,7 @@ def write_table(path: str | os.PathLike[str], table: Table) -> None:
         return
     writer = _writer(name)
     is_typed = _ending(name) not in DELIMITED + COMPRESSED
-    columns = _typed(table.columns) if table.is_text and is_typed else table.columns
+    columns = _typed(table) if table.is_text and is_typed else table.columns
     try:
         with atomic_writer(name) as handle:
             writer(handle, columns)
@@ -117,6 +123,13 @@ def check_writable(path: str | os.PathLike[str], *inputs: str | os.PathLike[str]
     check_directory(path)
     _writer(str(path))
     _check_no_input(path, inputs)
+
+
+def numbered(path: str, n: int) -> list[str]:
+    """Return names for ``n`` tables: ``out.csv.gz`` becomes ``out-1.csv.gz`` and so on."""
+    ending = path[len(path) - len(_ending(path)) :]
+    stem, width = path[: len(path) - len(ending)], len(str(n))
+    return [f"{stem}-{number:0{width}}{ending}" for number in range(1, n + 1)]
 
 
 def check_model_path(path: str | os.PathLike[str], *inputs: str | os.PathLike[str]) -> None:
@@ -163,20 +176,20 @@ def _split(name: str) -> tuple[str, str | None]:
     return source, member or None
 
 
-def _read(source: str, member: str | None) -> Table:
+def _read(source: str, member: str | None, na: Sequence[str]) -> Table:
     """Read a file, a stream or a pipe."""
     if source == STREAM:
-        return _read_bytes("standard input", sys.stdin.buffer.read())
+        return _read_bytes("standard input", sys.stdin.buffer.read(), na)
     path = Path(source)
     if not path.exists():
         raise TableError(f"{source}: there is no such file; check the path.")
     if path.is_dir():
         raise TableError(f"{source} is a directory; name a table inside it.")
     if not path.is_file():
-        return _read_bytes(source, path.read_bytes())
+        return _read_bytes(source, path.read_bytes(), na)
     ending = _ending(source)
     label = f"{source}::{member}" if member and ending == ".npz" else source
-    return _read_as(ending, label, partial(_open, path, ending), member)
+    return _read_as(ending, label, partial(_open, path, ending), member, na)
 
 
 def _open(path: Path, ending: str) -> BinaryIO:
@@ -186,12 +199,12 @@ def _open(path: Path, ending: str) -> BinaryIO:
     return open(path, "rb")
 
 
-def _read_bytes(source: str, content: bytes) -> Table:
+def _read_bytes(source: str, content: bytes, na: Sequence[str]) -> Table:
     """Read what came through a pipe; its first bytes say what it is."""
     if content.startswith(GZIP):
-        return read_delimited(source, partial(_unpacked, content))
+        return read_delimited(source, partial(_unpacked, content), na)
     ending = next((end for magic, end in MAGIC.items() if content.startswith(magic)), ".csv")
-    return _read_as(ending, source, partial(io.BytesIO, content), None)
+    return _read_as(ending, source, partial(io.BytesIO, content), None, na)
 
 
 def _unpacked(content: bytes) -> BinaryIO:
@@ -199,10 +212,12 @@ def _unpacked(content: bytes) -> BinaryIO:
     return cast(BinaryIO, gzip.GzipFile(fileobj=io.BytesIO(content)))
 
 
-def _read_as(ending: str, source: str, opener: Opener, member: str | None) -> Table:
+def _read_as(
+    ending: str, source: str, opener: Opener, member: str | None, na: Sequence[str]
+) -> Table:
     """Read a table in the format of this ending."""
     if ending in DELIMITED or ending in COMPRESSED:
-        return read_delimited(source, opener)
+        return read_delimited(source, opener, na)
     with opener() as handle:
         if ending == ".npy":
             return read_npy(source, handle)
@@ -269,16 +284,18 @@ def _write_arrow(handle: BinaryIO, columns: pa.Table) -> None:
         writer.write_table(columns)
 
 
-def _typed(columns: pa.Table) -> pa.Table:
-    """Return the table with text columns of numbers stored as numbers, missing cells as nulls."""
+def _typed(table: Table) -> pa.Table:
+    """Return the columns with text that is numbers stored as these, missing cells as nulls."""
+    columns = table.columns
     for j, field in enumerate(columns.schema):
         if not pa.types.is_string(field.type):
             continue
-        cells = read_cells(columns.column(j))
+        cells = read_cells(columns.column(j), table.na)
         if cells.kind != "numbers":
             continue
+        missing = np.isnan(cells.values)
         numbers = pa.array(cells.values, from_pandas=True)
         with suppress(pa.ArrowInvalid):
-            numbers = columns.column(j).cast(pa.int64())
+            numbers = pc.if_else(pa.array(missing), None, columns.column(j)).cast(pa.int64())
         columns = columns.set_column(j, field.name, numbers)
     return columns

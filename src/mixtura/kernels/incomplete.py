@@ -1,4 +1,4 @@
-"""The E-step on rows with missing cells (NaN), in NumPy (docs/guide, equations 21 to 23).
+"""The E-step on rows with missing cells (NaN), in NumPy (docs/guide, equations 22 and 23).
 
 Where columns are independent, sums run over observed cells. Where they are correlated, a covariance
 matrix whose missing rows and columns are the identity's stands for the observed columns', so that
@@ -58,7 +58,7 @@ class Part(NamedTuple):
 def expect(
     block: Any, sample_weight: FloatArray | None, mixture: Mixture, scatter: bool = True
 ) -> Statistics:
-    """Return the statistics of a block (docs/guide, equation 21)."""
+    """Return the statistics of a block (docs/guide, equation 22)."""
     statistics = Statistics.zeros(mixture.family, mixture.means)
     for part in parts(block, mixture):
         density, resp = log_sum_exp(np, part.joint)

@@ -22,7 +22,7 @@ allows_missing = True
 def expect(
     block: Any, sample_weight: FloatArray | None, mixture: Mixture, scatter: bool = True
 ) -> Statistics:
-    """Return the statistics of a block (docs/guide, equations 4 and 21)."""
+    """Return the statistics of a block (docs/guide, equations 4, 22 and 23)."""
     k, d = mixture.means.shape
     weights = np.ones(len(block)) if sample_weight is None else sample_weight
     loglik, zeroth, first = 0.0, np.zeros(k), np.zeros((k, d))

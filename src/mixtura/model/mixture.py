@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -108,7 +108,7 @@ class Mixture:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows; a cell that is NaN is missing.
 
         Returns
         -------
@@ -127,7 +127,7 @@ class Mixture:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows; a cell that is NaN is missing.
 
         Returns
         -------
@@ -269,7 +269,7 @@ class Mixture:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows; a cell that is NaN is missing.
 
         Returns
         -------
@@ -290,7 +290,7 @@ class Mixture:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows; a cell that is NaN is missing.
 
         Returns
         -------
@@ -305,28 +305,50 @@ class Mixture:
         return float(2.0 * (self.n_parameters() - self.log_prob(X).sum()))
 
     def _rows(self, X: ArrayLike) -> FloatArray:
-        rows = as_finite("X", X)
+        rows = as_finite("X", X, missing=True)
         if rows.ndim != 2 or rows.shape[1] != self.n_features:
             raise InputError(
                 f"X has shape {rows.shape}; this mixture needs (n_samples, {self.n_features})."
             )
         return rows
 
-    def _blocks(self, X: FloatArray) -> Any:
+    def _blocks(self, X: FloatArray) -> Iterator[tuple[Any, FloatArray]]:
+        """Yield numbers of rows and the log-joint densities (k, b) of their observed cells."""
+        missing = np.isnan(X)
+        if missing.any():
+            yield from self._incomplete_blocks(X, missing)
+            return
         density = self.density
         arrays = (density.means, density.factor, density.offsets)
         for part in block_slices(len(X), self.n_components, self.n_features):
             yield part, log_joint(np, density, X[part], arrays)
 
+    def _incomplete_blocks(
+        self, X: FloatArray, missing: NDArray[np.bool_]
+    ) -> Iterator[tuple[NDArray[np.intp], FloatArray]]:
+        patterns, pattern = np.unique(missing, axis=0, return_inverse=True)
+        for number, lost in enumerate(patterns):
+            rows, columns = np.flatnonzero(pattern == number), np.flatnonzero(~lost)
+            if len(columns) == 0:
+                with np.errstate(divide="ignore"):
+                    yield rows, np.repeat(np.log(self.weights)[:, None], len(rows), axis=1)
+                continue
+            for part, joint in self.marginal(columns)._blocks(X[np.ix_(rows, columns)]):
+                yield rows[part], joint
 
-def as_finite(name: str, values: ArrayLike) -> FloatArray:
-    """Return a copy of ``values`` in float64, or raise naming the first that is not finite."""
+
+def as_finite(name: str, values: ArrayLike, *, missing: bool = False) -> FloatArray:
+    """Return a copy of ``values`` in float64, or raise naming the first that is not finite.
+
+    Where ``missing``, NaN stands for a cell that is not known, and passes.
+    """
     try:
         array = np.array(values, dtype=np.float64, order="C")
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} must be an array of numbers: {error}") from None
-    if not np.isfinite(array).all():
-        where = np.argwhere(~np.isfinite(array))[0].tolist()
+    bad = np.isinf(array) if missing else ~np.isfinite(array)
+    if bad.any():
+        where = np.argwhere(bad)[0].tolist()
         raise InputError(f"{name}{where} is {array[tuple(where)]}; every entry must be finite.")
     return array
 

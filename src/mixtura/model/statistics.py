@@ -13,7 +13,7 @@ from mixtura.model.families.base import FloatArray
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """Sums over rows under given responsibilities (docs/guide, equations 4 and 21).
+    """Sums over rows under given responsibilities (docs/guide, equations 4, 22 and 23).
 
     Statistics of two parts of a table add up to those of the whole, in any order. They are
     taken about ``centre``, the component means of the E-step, so that no digits are lost when

@@ -25,16 +25,24 @@ class SortedSource(MemorySource):
         Non-negative weights in the table's order.
     order : ndarray (n,)
         Numbers of the rows in the order to keep them in.
+    n_patterns : int
+        How many different sets of columns are missing in rows.
     **sizes : dict
         As ``MemorySource`` takes them.
     """
 
     def __init__(
-        self, X: Any, sample_weight: FloatArray | None, order: NDArray[np.intp], **sizes: Any
+        self,
+        X: Any,
+        sample_weight: FloatArray | None,
+        order: NDArray[np.intp],
+        n_patterns: int,
+        **sizes: Any,
     ) -> None:
         weights = None if sample_weight is None else sample_weight[order]
         super().__init__(X[order], weights, **sizes)
         self._order = order
+        self.n_patterns = n_patterns
 
     def map_rows(self, function: Callable[[Any], Any], out: Any) -> Any:
         """Fill ``out`` (n, ...) with ``function(rows)``, block by block, in the table's order."""

@@ -16,7 +16,8 @@ T = TypeVar("T")
 #: Work of a block, in units of ``mixtura.kernels.work`` (about a nanosecond): enough to make
 #: handing it to a thread cheap, few enough blocks to share a pass among many cores.
 BLOCK_WORK = 5e5
-BLOCK_ROWS = 2048  # with fewer, adding up the results would show beside computing them
+BLOCK_ROWS = 2048  # with fewer, adding up the results would show beside computing them,
+ADDING = 200.0  # unless that is at most a 200th of the work
 MAX_BLOCKS = 64
 #: Doubles that the partial results of a pass may hold together (32 MiB).
 RESULT_DOUBLES = 4_194_304
@@ -51,6 +52,7 @@ class MemorySource:
         self.X = X
         self.sample_weight = sample_weight
         self.threads = threads
+        self.work = row_work * self.n_rows
         self._weight = float(self.n_rows if sample_weight is None else sample_weight.sum())
         self._blocks = split(self.n_rows, row_work, result_size)
 
@@ -127,7 +129,8 @@ class MemorySource:
 
 def split(n_rows: int, row_work: float, result_size: int) -> list[slice]:
     """Return row ranges of equal size that depend on nothing but these numbers."""
-    most = min(MAX_BLOCKS, RESULT_DOUBLES // max(1, result_size), n_rows // BLOCK_ROWS)
+    least_rows = max(1, min(BLOCK_ROWS, int(np.ceil(ADDING * result_size / row_work))))
+    most = min(MAX_BLOCKS, RESULT_DOUBLES // max(1, result_size), n_rows // least_rows)
     count = max(1, min(most, int(np.ceil(n_rows * row_work / BLOCK_WORK))))
     count = -(-count // 4) * 4 if count > 4 else count  # equal shares for 2 and 4 threads
     step = -(-n_rows // count)

@@ -23,7 +23,7 @@ _NO_RESPONSIBILITIES = np.empty((0, 0))
 def expect(
     block: NDArray[Any], sample_weight: FloatArray | None, mixture: Mixture, scatter: bool = True
 ) -> Statistics:
-    """Return the statistics of a block (docs/guide, equation 21)."""
+    """Return the statistics of a block (docs/guide, equation 22)."""
     weights = _NONE if sample_weight is None else np.ascontiguousarray(sample_weight, np.float64)
     weight = float(len(block)) if sample_weight is None else float(weights.sum())
     k, d = mixture.means.shape

@@ -1,4 +1,4 @@
-"""One pass over a block of rows with missing cells, columns independent (docs/guide, equation 21).
+"""One pass over a block of rows with missing cells, columns independent (docs/guide, equation 22).
 
 A tile of rows comes with a tile of the same layout that is 1 where a cell is observed and 0 where
 not. Spherical components come as diagonal ones.

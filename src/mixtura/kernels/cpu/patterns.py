@@ -1,4 +1,4 @@
-"""One pass over rows with missing cells, columns correlated (docs/guide, equations 21 to 24).
+"""One pass over rows with missing cells, columns correlated (docs/guide, equations 22 to 24).
 
 Consecutive rows that miss the same columns are a *run*. In a long run the ordinary kernel works on
 the observed columns alone, and the moments are lifted to all columns once. Rows of short runs

@@ -105,7 +105,7 @@ def conditional(
     """Return covariances (k, u, u) of columns given others, and the maps (k, u, o) of their means.
 
     With W' W the precision of the known columns and C their covariances with the unknown ones,
-    the map is C W' W and the covariance is reduced by C W' (C W')' (docs/guide, equation 22).
+    the map is C W' W and the covariance is reduced by C W' (C W')' (docs/guide, equation 23).
     """
     root = inverse_lower(cholesky(matrices[:, known[:, None], known]))
     explained = matrices[:, unknown[:, None], known] @ root.transpose(0, 2, 1)
