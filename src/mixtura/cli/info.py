@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mixtura import GaussianMixture, load
-from mixtura.cli import clusters
+from rich.console import RenderableType
+
+from mixtura import GaussianMixture, RatingMixture, load
+from mixtura.cli import clusters, recommend
 from mixtura.cli.console import facts, number, plain, print_json, show
 from mixtura.cli.models import (
     collapsed_line,
@@ -26,9 +28,6 @@ def info(model: ModelArgument, as_json: JsonOption = False) -> None:
     """
     _, metadata = read_model(model)
     fitted = load(model)
-    names = column_names(fitted)
-    is_mixture = isinstance(fitted, GaussianMixture)
-    about = description(fitted, names) if is_mixture else clusters.description(fitted, names)
     file = {
         "model": str(model),
         "kind": metadata["kind"],
@@ -36,12 +35,24 @@ def info(model: ModelArgument, as_json: JsonOption = False) -> None:
         "library_version": metadata["library_version"],
         "settings": fitted.get_params(),
     }
+    about, lines, table = shown_as(fitted)
     if as_json:
         print_json({**file, **about})
         return
-    lines = mixture_lines(about) if is_mixture else cluster_lines(about)
-    table = components_table(fitted, names) if is_mixture else clusters.centers_table(fitted, names)
     show(facts({**file_line(file), **lines, **settings_line(file)}), "", table)
+
+
+def shown_as(fitted: Any) -> tuple[dict[str, Any], dict[str, str], RenderableType]:
+    """Return what is known of a model: all of it, and lines and a table for people."""
+    if isinstance(fitted, RatingMixture):
+        about = recommend.description(fitted)
+        return about, recommend.model_lines(about), recommend.weights_table(about)
+    names = column_names(fitted)
+    if isinstance(fitted, GaussianMixture):
+        about = description(fitted, names)
+        return about, mixture_lines(about), components_table(fitted, names)
+    about = clusters.description(fitted, names)
+    return about, cluster_lines(about), clusters.centers_table(fitted, names)
 
 
 def file_line(file: dict[str, Any]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 
-from mixtura import GaussianMixture, load
+from mixtura import GaussianMixture, RatingMixture, load
 from mixtura._errors import TableError
 from mixtura.cli.console import grid, number, width
 from mixtura.estimators.centres import CentreModel
@@ -26,6 +26,8 @@ Model = GaussianMixture | CentreModel
 def load_model(path: Path, threads: int | None = None) -> tuple[Model, list[str] | None]:
     """Return a model that takes plain matrices, and the names of its columns if it has any."""
     model = load(path)
+    if isinstance(model, RatingMixture):
+        raise TableError(f"{path} is a model of ratings; use mixtura recommend -m {path}.")
     names = column_names(model)
     if names is not None:
         del model.feature_names_in_  # tables are matched to the names here, not by scikit-learn

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from numpy.typing import NDArray
+from rich.console import RenderableType
 
 from mixtura import RatingMixture, Status, TableError, load
 from mixtura.cli.console import facts, grid, hush, number, print_json, say, show
@@ -27,18 +28,21 @@ from mixtura.io.table import Table, counted, quoted
 from mixtura.io.tables import STREAM, check_model_path, check_writable, read_table, write_table
 
 ColumnNames = tuple[str, str, str]
+FOUND = ("item", "rating", "std")  # the columns of a table of recommendations
 
 
 def recommend(
     ratings: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RATINGS]",
+            metavar="RATINGS",
             help=f"Table with a rating per row: {ENDINGS}; '-' reads standard input.",
             show_default=False,
         ),
     ] = None,
-    user: Annotated[str | None, typer.Option("--user", "-u", help="Recommend to this user.")] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", "-u", help="Recommend to this user.")
+    ] = None,
     own: Annotated[
         str | None,
         typer.Option(
@@ -88,43 +92,52 @@ def recommend(
     """
     if quiet:
         hush()
-    check_usage(ratings, model, user, own, save)
+    check_usage(ratings, model, user, own)
+    check_outputs(user or own, output, save, as_json=as_json)
+    if model is not None and components is not None:
+        raise typer.BadParameter("-k is for a fit; a model (-m) has its components.")
     inputs = [each for each in (ratings, own, model) if each is not None]
     if output is not None:
         check_writable(output, *inputs)
     if save is not None:
         check_model_path(save, *inputs)
     names = (user_column, item_column, rating_column)
-    if ratings is not None:
-        fitted, result = fit(ratings, names, components, seed, threads)
-    else:
-        fitted, result = stored(model, threads)
+    fitted, result = (
+        stored(model, threads)
+        if ratings is None
+        else fit(ratings, names, components, seed, threads)
+    )
     if save is not None:
         fitted.save(save)
-    found = None
     if user is not None or own is not None:
         found = recommendations(fitted, user, own, names, n, exclude_rated=not rated_too)
         result["user"] = user
         result["recommendations"] = [
-            dict(zip(("item", "rating", "std"), row, strict=True))
+            dict(zip(FOUND, row, strict=True))
             for row in zip(*(each.tolist() for each in found), strict=True)
         ]
         if output is not None:
-            columns = dict(zip(("item", "rating", "std"), map(pa.array, found), strict=True))
+            columns = dict(zip(FOUND, map(pa.array, found), strict=True))
             write_table(output, Table("recommendations", pa.table(columns)))
     deliver(result, output, save, as_json=as_json)
 
 
-def check_usage(
-    ratings: str | None, model: Path | None, user: str | None, own: str | None, save: Path | None
-) -> None:
-    """Raise where options say too little or too much."""
+def check_usage(ratings: str | None, model: Path | None, user: str | None, own: str | None) -> None:
+    """Raise where options say too little or too much of what is asked."""
     if (ratings is None) == (model is None):
         raise typer.BadParameter("give either a table of RATINGS or a model (-m), and not both.")
     if user is not None and own is not None:
         raise typer.BadParameter("--user and --ratings name two users; give one of them.")
-    if user is None and own is None and save is None:
+
+
+def check_outputs(
+    user: str | None, output: str | None, save: Path | None, *, as_json: bool
+) -> None:
+    """Raise where there is nothing to write, or two things for one place."""
+    if user is None and (save is None or output is not None):
         raise typer.BadParameter("say for whom: --user ID, or --ratings TABLE for a new user.")
+    if as_json and output == STREAM:
+        raise typer.BadParameter("--json and the items cannot both go to standard output.")
 
 
 def fit(
@@ -134,15 +147,16 @@ def fit(
     table = read_table(path)
     users, items = (ids(table, name) for name in names[:2])
     values = rating_values(table, names[2])
-    model = RatingMixture(components or 12, random_state=seed, n_jobs=threads)
-    if components is None:
-        model.set_params(n_components=min(12, len(np.unique(users))))
+    model = RatingMixture(random_state=seed, n_jobs=threads)
+    most = min(model.n_components, len(np.unique(users)))
+    model.set_params(n_components=components or most)
     started = time.monotonic()
     with naming(table, []):
         model.fit((users, items, values))
     if model.status_ is Status.MAX_ITER:
         say(f"warning: {in_flags(model.status_.value)}")
-    return model, {**description(model, path), "seconds": time.monotonic() - started}
+    seconds = time.monotonic() - started
+    return model, {"table": path, **description(model), "seconds": seconds}
 
 
 def stored(path: Path | None, threads: int | None) -> tuple[RatingMixture, dict[str, Any]]:
@@ -155,20 +169,41 @@ def stored(path: Path | None, threads: int | None) -> tuple[RatingMixture, dict[
             "mixtura recommend --save wrote."
         )
     model.set_params(n_jobs=threads)
-    return model, description(model, str(path))
+    return model, description(model)
 
 
-def description(model: RatingMixture, source: str) -> dict[str, Any]:
-    """Return how much a model has seen, for machines."""
+def description(model: RatingMixture) -> dict[str, Any]:
+    """Return what there is to know of a model but its ratings and means, for machines."""
     return {
-        "source": source,
         "users": len(model.users_),
         "items": len(model.items_),
         "n_ratings": len(model._ratings.values),
+        "rating_range": model.rating_range_,
         "components": len(model.weights_),
+        "covariance_type": model.covariance_type,
         "converged": model.converged_,
+        "status": str(model.status_.value),
         "iterations": model.n_iter_,
+        "weights": model.weights_,
+        "standard_deviations": np.sqrt(model.variances_),
     }
+
+
+def model_lines(about: dict[str, Any]) -> dict[str, str]:
+    """Return what a model is and has seen as names and values for people."""
+    components = counted(about["components"], "component")
+    return {
+        "ratings": f"{counted(about['n_ratings'], 'rating')} of "
+        f"{counted(about['items'], 'item')} by {counted(about['users'], 'user')}",
+        "model": f"{components} of users, {about['covariance_type']} noise",
+        "status": f"{in_flags(about['status'])} ({counted(about['iterations'], 'iteration')})",
+    }
+
+
+def weights_table(about: dict[str, Any]) -> RenderableType:
+    """Return the components' shares of the users."""
+    rows = [[str(j), f"{weight:.4f}"] for j, weight in enumerate(about["weights"])]
+    return grid(["component", "weight"], rows)
 
 
 def recommendations(
@@ -240,15 +275,10 @@ def deliver(
     if as_json:
         print_json({**result, "output": output, "model": save})
         return
-    found = result.get("recommendations")
-    fit_words = "the stored model"
-    if "seconds" in result:
-        fit_words = f"{counted(result['iterations'], 'iteration')} in {result['seconds']:.2f} s"
-    lines = {
-        "ratings": f"{result['source']}: {counted(result['n_ratings'], 'rating')} of "
-        f"{counted(result['items'], 'item')} by {counted(result['users'], 'user')}",
-        "model": f"{counted(result['components'], 'component')} ({fit_words})",
-    }
+    found, lines = result.get("recommendations"), model_lines(result)
+    if "table" in result:
+        lines["ratings"] = f"{result['table']}: {lines['ratings']}"
+        lines["status"] += f" in {result['seconds']:.2f} s"
     show(facts(lines))
     if found is not None:
         rows = [

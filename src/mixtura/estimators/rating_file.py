@@ -46,15 +46,14 @@ def restore_ratings(arrays: list[NDArray[Any]], metadata: dict[str, Any]) -> Any
     from mixtura.estimators.rating_mixture import RatingMixture, publish
 
     given = dict(zip(ARRAYS, arrays, strict=True))
-    ids = tuple(
+    users, items = (
         Ids(noun, given[f"{noun}_ids"] if names is None else np.array(names))
         for noun, names in (("user", metadata["users"]), ("item", metadata["items"]))
     )
-    raters = Raters(
-        *(float(each) if each.ndim == 0 else each for each in arrays[: len(PARAMETERS)])
-    )
-    ratings = Ratings(given["starts"], given["columns"], given["values"], len(ids[1].names))
-    check(raters, ratings, ids)
+    parameters: Any = (float(a) if a.ndim == 0 else a for a in arrays[: len(PARAMETERS)])
+    raters = Raters(*parameters)
+    ratings = Ratings(given["starts"], given["columns"], given["values"], len(items.names))
+    check(raters, ratings, len(users.names))
     clip = metadata["clip"]
     model = RatingMixture(
         **{**metadata["settings"], "clip": tuple(clip) if isinstance(clip, list) else clip}
@@ -63,14 +62,14 @@ def restore_ratings(arrays: list[NDArray[Any]], metadata: dict[str, Any]) -> Any
     model.n_iter_ = len(model.lower_bounds_) - 1
     model.status_ = Status[metadata["status"]]
     units = metadata["mean"], metadata["scale"]
-    users = expect(model._passes(ratings, *units), raters)
-    publish(model, ratings, ids, units, raters, users)
+    known = expect(model._passes(ratings, *units), raters)
+    publish(model, ratings, (users, items), units, raters, known)
     return model
 
 
-def check(raters: Raters, ratings: Ratings, ids: tuple[Ids, ...]) -> None:
+def check(raters: Raters, ratings: Ratings, users: int) -> None:
     """Raise unless everything is finite and of one size."""
-    k, (users, items) = len(raters.weights), (len(each.names) for each in ids)
+    k, items = len(raters.weights), ratings.n_columns
     shapes = {1: (k,), 2: (items, k)}
     for name in PARAMETERS:
         value = np.asarray(getattr(raters, name))

@@ -28,9 +28,9 @@ def grouped(observed: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.i
     """
     n = len(observed)
     packed = np.packbits(observed, axis=1)
-    words = np.zeros((n, -(-packed.shape[1] // 8) * 8), dtype=np.uint8)
+    words = np.zeros((n, -(-packed.shape[1] // 2) * 2), dtype=np.uint8)
     words[:, : packed.shape[1]] = packed
-    keys = words.view(np.uint64)
+    keys = words.view(np.uint16)  # sorted by radix
     order = np.lexsort(keys.T)
     ordered = keys[order]
     starts = np.flatnonzero((ordered[1:] != ordered[:-1]).any(axis=1)) + 1

@@ -61,7 +61,8 @@ def tile_rows(d):
 def tally(like, at, n, first, picked, found, labels, weights, sums, mass, held):
     """Move ``n`` rows to the clusters ``found``; return how many of positive weight moved.
 
-    Without fast-math, which it would take over from its caller: every pass adds the same numbers in the same order.
+    Without fast-math, which it would take over from its caller: every pass adds the same numbers
+    in the same order.
     """
     d, moved = sums.shape[1], 0
     for r in range(n):

@@ -81,10 +81,11 @@ def marginal(means, covariances, log_weights, columns, centre, factor, offsets):
             if j == s or len(covariances) == 1:
                 offsets[j] = log_weights[j] - 0.5 * (o * LOG_2PI + log_det)
     for j in range(k):
-        if len(covariances) == 1 and j > 0:
-            factor[j] = factor[0]
         for i in range(o):
             centre[j, i] = means[j, columns[i]]
+            if len(covariances) == 1:
+                for c in range(o):
+                    factor[j, i, c] = factor[0, i, c]
 
 
 @njit(fastmath=FLAGS, error_model="numpy")
@@ -111,8 +112,9 @@ def conditional(covariance, factor, seen, lost, maps, rest):
     """Write the map (m, o) from seen to lost deviations, and what varies in these then (m, m)."""
     o, m = len(seen), len(lost)
     explained = np.zeros((m, o))
-    maps[:] = 0.0
     for a in range(m):
+        for i in range(o):
+            maps[a, i] = 0.0
         for i in range(o):
             for c in range(i + 1):
                 explained[a, i] += factor[i, c] * covariance[lost[a], seen[c]]
@@ -147,7 +149,8 @@ def lift_second(maps, rest, seen, lost, support, own, second):
             second[seen[i], seen[c]] += own[i, c]
     product = np.empty(o)
     for a in range(len(lost)):
-        product[:] = 0.0
+        for c in range(o):
+            product[c] = 0.0
         for i in range(o):
             for c in range(o):
                 product[c] += maps[a, i] * own[i, c]
@@ -180,18 +183,41 @@ def expect_run(
         loglik += normalise(joint, k, weight, top, total, support)
         moments.full(x, centre, joint, weighted, own_first, own_second)
     maps, rest, shared = np.empty((m, o)), np.empty((m, m)), len(covariances) == 1
+    both = 0.0
     for j in range(k):
         cells[j] += support[j]
+        both += support[j]
         if j == 0 or not shared:
             conditional(covariances[j], factor[j], seen, lost, maps, rest)
         lift_first(maps, seen, lost, own_first[j], first[j])
-        if not shared:
-            lift_second(maps, rest, seen, lost, support[j], own_second[j], second[j])
-        elif j > 0:
-            own_second[0] += own_second[j]
-    if shared:
-        lift_second(maps, rest, seen, lost, support.sum(), own_second[0], second[0])
+        if shared:
+            add_to_first(own_second, j)
+        if not shared or j == k - 1:
+            s, support_here = (0, both) if shared else (j, support[j])
+            lift_second(maps, rest, seen, lost, support_here, own_second[s], second[s])
     return loglik
+
+
+@njit(fastmath=FLAGS, error_model="numpy")
+def add_to_first(matrices, j):
+    """Add matrix ``j`` to the first, unless it is that."""
+    if j > 0:
+        for i in range(matrices.shape[1]):
+            for c in range(matrices.shape[2]):
+                matrices[0, i, c] += matrices[j, i, c]
+
+
+@njit(error_model="numpy")
+def separated(missing, seen, lost):
+    """Write the numbers of observed and missing columns; return how many are missing."""
+    m = 0
+    for i in range(len(missing)):
+        if missing[i]:
+            lost[m] = i
+            m += 1
+        else:
+            seen[i - m] = i
+    return m
 
 
 @njit(fastmath=FLAGS, error_model="numpy")
@@ -377,7 +403,7 @@ def expect_patterns(
     deviations, rest = np.empty((k, d * ROWS)), np.empty((len(factors), ARENA))
     whitened, joint = np.empty(d * ROWS), np.empty(k * ROWS)
     top, total, weight = np.empty(ROWS), np.empty(ROWS), np.empty(ROWS)
-    origin, lost = np.zeros((k, d)), np.empty(d, dtype=np.intp)
+    origin, seen, lost = np.zeros((k, d)), np.empty(d, dtype=np.intp), np.empty(d, dtype=np.intp)
     loglik, row = 0.0, 0
     while row < n:
         stop, m = find_run(X, row, missing)
@@ -389,14 +415,14 @@ def expect_patterns(
             row = stop
             continue
         if stop - row >= LONG or m * FEW > d:
-            seen, gone = np.flatnonzero(~missing), np.flatnonzero(missing)
+            separated(missing, seen, lost)
             loglik += expect_run(
                 X,
                 sample_weight,
                 row,
                 stop,
-                seen,
-                gone,
+                seen[: d - m],
+                lost[:m],
                 means,
                 covariances,
                 log_weights,
@@ -453,23 +479,25 @@ def describe_patterns(
     deviations, rest = np.empty((k, d * ROWS)), np.empty((1, 1))
     whitened, joint = np.empty(d * ROWS), np.empty(k * ROWS)
     top, total = np.empty(ROWS), np.empty(ROWS)
+    seen, lost = np.empty(d, dtype=np.intp), np.empty(d, dtype=np.intp)
     row = 0
     while row < n:
         stop, m = find_run(X, row, missing)
         if m == d:
             stop = min(stop, row + ROWS)
             for j in range(k):
-                joint[j * ROWS : (j + 1) * ROWS] = max(log_weights[j], LOWEST)
+                for b in range(ROWS):
+                    joint[j * ROWS + b] = max(log_weights[j], LOWEST)
             tell(joint, k, row, stop - row, top, total, log_prob, labels, resp)
             row = stop
         elif stop - row >= LONG or m * FEW > d:
-            seen = np.flatnonzero(~missing)
-            o = len(seen)
+            separated(missing, seen, lost)
+            o = d - m
             x, offsets = np.empty(o * ROWS), np.empty(k)
             centre, factor = np.empty((k, o)), np.empty((k, o, o))
-            marginal(means, covariances, log_weights, seen, centre, factor, offsets)
+            marginal(means, covariances, log_weights, seen[:o], centre, factor, offsets)
             for at in range(row, stop, ROWS):
-                load_columns(X, at, stop, seen, x)
+                load_columns(X, at, stop, seen[:o], x)
                 densities.full(x, centre, factor, offsets, joint)
                 tell(joint, k, at, min(ROWS, stop - at), top, total, log_prob, labels, resp)
             row = stop
