@@ -146,7 +146,40 @@ def check_relative_scales(name: str) -> None:
     assert np.isinf(family.relative_scales(covariances, flat)).all()
 
 
+def check_marginal_and_conditional(name: str) -> None:
+    """Compare the covariances of some columns, given others or not, with the full matrices."""
+    family, covariances = family_named(name), sample(name)
+    matrices = family.full(covariances, K, D)
+    some, others = np.array([3, 1]), np.array([0, 2])
+    marginal = family.full(family.marginal(covariances, some), K, 2)
+    assert np.array_equal(marginal, matrices[:, some[:, None], some])
+    left, maps = family.conditional(covariances, some, others)
+    for j in range(K):
+        inverse = np.linalg.inv(matrices[j][np.ix_(some, some)])
+        wanted = matrices[j][np.ix_(others, some)] @ inverse
+        assert_close(np.broadcast_to(maps, (K, 2, 2))[j], wanted, 1e-12)
+        rest = matrices[j][np.ix_(others, others)] - wanted @ matrices[j][np.ix_(some, others)]
+        assert_close(family.full(left, K, 2)[j], rest, 1e-12)
+
+
+def check_kept(name: str) -> None:
+    """Check that covariances without support stay as they were, and all others do not."""
+    family, covariances, previous = family_named(name), sample(name), sample(name, 16)
+    support = np.ones((K, D))
+    assert np.array_equal(family.kept(covariances, support, previous), covariances)
+    support[1] = 0.0
+    kept = family.kept(covariances, support, previous)
+    if name == "tied":
+        assert np.array_equal(kept, covariances)
+        assert np.array_equal(family.kept(covariances, 0.0 * support, previous), previous)
+        return
+    assert np.array_equal(kept[1], previous[1])
+    assert np.array_equal(kept[[0, 2]], covariances[[0, 2]])
+
+
 CHECKS = (
+    check_marginal_and_conditional,
+    check_kept,
     check_factor,
     check_moments,
     check_precisions,

@@ -46,6 +46,17 @@ def random_rows(rng: np.random.Generator, n: int, k: int, d: int, spread: float 
     return rng.permutation(mixture.sample(n, rng)[0])
 
 
+def with_holes(rng: np.random.Generator, X: Array, share: float) -> Array:
+    """Return a copy of rows of which a share of the cells is missing, completely at random.
+
+    Every column keeps a cell.
+    """
+    n, d = X.shape
+    holes = rng.random((n, d)) < share
+    holes[rng.integers(n, size=d), np.arange(d)] = False
+    return np.where(holes, X.dtype.type(np.nan), X)
+
+
 def laid_out(X: Array, layout: str) -> Array:
     """Return an array equal to ``X`` that lies in memory as ``layout`` says."""
     n, d = X.shape
@@ -74,7 +85,10 @@ def problem(
     X: Array, k: int, covariance_type: str, sample_weight: Array | None = None, **settings: Any
 ) -> EM:
     """Return the steps of EM on rows in memory, with the NumPy kernel and nothing added."""
-    source, kernels = source_for(X, sample_weight, k, covariance_type, "numpy", 1)
+    incomplete = bool(np.isnan(X).any())
+    source, kernels = source_for(
+        X, sample_weight, k, covariance_type, "numpy", 1, incomplete=incomplete
+    )
     family = family_named(covariance_type)
     return EM(source, kernels, family, total_statistics(source, kernels, family), **settings)
 
@@ -90,7 +104,7 @@ def labelled_start(em: EM, X: Array, labels: Array) -> Mixture:
 def assert_same_statistics(actual: Statistics, expected: Statistics, rtol: float = 1e-10) -> None:
     """Fail unless two statistics agree, relative to the size of each array's entries."""
     assert actual.family is expected.family
-    for name in ("loglik", "weight", "zeroth", "first", "second", "centre"):
+    for name in ("loglik", "weight", "zeroth", "first", "second", "centre", "support"):
         assert_close(getattr(actual, name), getattr(expected, name), rtol, name)
 
 

@@ -14,9 +14,11 @@ def drawn(n_users=60, n_items=20, share=0.4, n_groups=2, noise=0.5, seed=0):
     """Return users, items and values of a share of all pairs, and the group of each user."""
     rng = np.random.default_rng(seed)
     groups = rng.integers(0, n_groups, n_users)
-    means = rng.normal(3.0, 1.0, (n_groups, n_items))
+    means = rng.normal(3.0, 0.8, n_items) + rng.normal(0.0, 0.8, (n_groups, n_items))
     users, items = np.nonzero(rng.random((n_users, n_items)) < share)
-    values = means[groups[users], items] + rng.normal(0.0, noise, len(users))
+    own, scales = rng.normal(0.0, 0.5, n_users), rng.gamma(4.0, 0.25, n_users)
+    values = own[users] + means[groups[users], items]
+    values += noise * rng.normal(size=len(users)) / np.sqrt(scales[users])
     return (users, items, values), groups
 
 

@@ -12,10 +12,8 @@ from mixtura import Mixture, Status
 from mixtura.algorithms.em import EMPTY
 from mixtura.algorithms.restarts import relative_floor
 from mixtura.algorithms.stopping import Stopping, StoppingRule
-from mixtura.algorithms.total import covariance_of, total_statistics
 from mixtura.kernels import array_api, reference
 from mixtura.model import CovarianceFloor, family_named, maximise
-from mixtura.sources import MemorySource
 from problems import (
     FAMILY_NAMES,
     assert_close,
@@ -24,6 +22,7 @@ from problems import (
     problem,
     random_mixture,
     random_rows,
+    with_holes,
 )
 
 NEVER = StoppingRule(Stopping.MEAN, 0.0)
@@ -37,21 +36,6 @@ def table(n: int = 150, d: int = 3) -> np.ndarray:
 def start(name: str, k: int = 3, d: int = 3) -> Mixture:
     """Return a mixture that fits ``table`` loosely."""
     return random_mixture(np.random.default_rng(41), name, k, d)
-
-
-@pytest.mark.parametrize("name", FAMILY_NAMES)
-@pytest.mark.parametrize("weighted", [False, True])
-def test_the_tables_statistics(name: str, weighted: bool) -> None:
-    X = table() + 1e6
-    weights = np.random.default_rng(0).random(150) if weighted else None
-    source = MemorySource(X, weights, row_work=1e5, result_size=10)
-    total = total_statistics(source, array_api, family_named(name))
-    assert_close(total.centre[0], np.average(X, axis=0, weights=weights), 1e-14)
-    covariance = np.cov(X.T, bias=True, aweights=weights)
-    if name in ("diag", "spherical"):
-        covariance = np.diag(np.diag(covariance))
-    assert_close(covariance_of(total), covariance, 1e-9)
-    assert total.weight == pytest.approx(150 if weights is None else weights.sum())
 
 
 @pytest.mark.parametrize("name", FAMILY_NAMES)
@@ -255,3 +239,30 @@ def test_a_ridge_may_dip_and_a_floor_may_not() -> None:
     assert dipping.n_iter == 3
     floored = problem(X, 3, "full", floor=CovarianceFloor.isotropic(0.5, 3)).run(fitted, NEVER, 30)
     assert (np.diff(floored.log_likelihoods) >= 0).all()
+
+
+@pytest.mark.parametrize("name", FAMILY_NAMES)
+def test_missing_cells(name: str) -> None:
+    rng = np.random.default_rng(42)
+    X, weights = with_holes(rng, table(), 0.3), rng.random(150)
+    em = problem(X, 3, name, weights)
+    statistics = em.expect(start(name))
+    assert_same_statistics(statistics, reference.expect(X, weights, start(name)), 1e-11)
+    (mixture, after), value = em.step((start(name), statistics))
+    assert_same_mixture(mixture, maximise(statistics))
+    assert value == after.loglik
+    assert value > statistics.loglik
+
+
+@pytest.mark.parametrize("name", FAMILY_NAMES)
+def test_an_empty_component_finds_a_new_place_at_what_a_row_tells(name: str) -> None:
+    X = np.vstack([table(), np.full((10, 3), 25.0)])
+    X[150:, 1] = np.nan
+    em = problem(X, 3, name, reseed=True)
+    em = replace(em, floor=relative_floor(em))
+    mixture = unsupported(name)
+    statistics = em.expect(mixture)
+    moved, after = em.reseeded(mixture, statistics)
+    assert after.loglik > statistics.loglik
+    assert em.total is not None
+    assert_close(moved.means[1], [25.0, em.total.centre[0, 1], 25.0], 1e-14)

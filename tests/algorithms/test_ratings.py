@@ -6,7 +6,6 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from rating_problems import drawn, raters, standardised
 from scipy.special import digamma, logsumexp
 from scipy.stats import multivariate_t
 
@@ -27,8 +26,9 @@ from mixtura.algorithms.ratings import (
     predictors,
     start,
 )
-from mixtura.algorithms.stopping import Status, StoppingRule
+from mixtura.algorithms.stopping import StoppingRule
 from mixtura.kernels.ratings import NumPyPasses, Ratings
+from rating_problems import drawn, raters, standardised
 
 K = 3
 SPHERICAL, DIAGONAL = Prior(False, pooled=50.0), Prior(True, pooled=50.0)
@@ -50,7 +50,7 @@ def certain(known: Raters) -> Raters:
 
 
 def joint(known: Raters, items: np.ndarray, j: int) -> multivariate_t:
-    """Return what a user of component ``j`` rates these items (equation 32)."""
+    """Return what a user of component ``j`` rates these items (equation 28)."""
     shape = np.diag(known.variances[items, j]) + known.user_variances[j]
     return multivariate_t(known.means[items, j], shape, df=known.freedom)
 
@@ -142,27 +142,30 @@ def test_a_wrong_step_lowers_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("prior", [SPHERICAL, DIAGONAL], ids=["spherical", "diag"])
 def test_where_it_ends_no_parameter_can_be_better(prior: Prior) -> None:
-    ratings = standardised(n_users=80, n_items=6, share=0.7)
+    ratings = standardised(n_users=80, n_items=15, share=0.8, noise=0.4)
     passes = NumPyPasses(ratings)
-    known = start(6, 2, np.random.default_rng(0))
-    run = fit(passes, known, prior, StoppingRule.named("total", 1e-8, 1.0), 3000)
-    best = run.state[0]
-    assert run.status is Status.CONVERGED
+    known = start(15, 2, np.random.default_rng(1))
+    run = fit(passes, known, prior, StoppingRule.named("total", 1e-8, 1.0), 800)
+    best, top = run.state[0], run.values[-1]
     for name, change in changes(best, prior):
-        at = [
+        h = np.abs(change).max()
+        low, high = (
             bound(moved, expect(passes, moved), prior)
             for moved in (shifted(best, name, sign * change) for sign in (-1.0, 1.0))
-        ]
-        slope = (at[1] - at[0]) / (2.0 * np.abs(change).max())
-        print(name, slope, max(at) - run.values[-1])
-        assert max(at) <= run.values[-1] + 1e-6, name
+        )
+        slope, curvature = (high - low) / (2.0 * h), (2.0 * top - low - high) / h**2
+        # What a step of Newton's would still gain, in nats.
+        assert 0.0 <= slope**2 / (2.0 * curvature) < 1e-3, name
 
 
 def changes(best: Raters, prior: Prior) -> list[tuple[str, np.ndarray]]:
-    """Return small changes of one number of each parameter that has no constraint."""
-    fixed = {"weights", "variances", "typical_variances"}
-    if prior.is_diagonal:
-        fixed = {"weights"}
+    """Return small changes of one number of each parameter that is free to move.
+
+    The freedom, which may have no finite best value, has a test of its own.
+    """
+    fixed = {"weights", "freedom"}
+    if not prior.is_diagonal:
+        fixed |= {"variances", "typical_variances"}
     small = []
     for each in fields(Raters):
         if each.name not in fixed:
@@ -205,17 +208,17 @@ def test_thin_support_keeps_what_is_known() -> None:
     assert (found.deviations[~thin] != known.deviations[~thin]).all()
 
 
-def test_groups_are_found_where_components_outnumber_them() -> None:
-    triplets, groups = drawn(n_users=100, n_items=30, share=0.3)
-    users, items, values = triplets
+@pytest.mark.parametrize("k", [2, 8])
+def test_the_highest_bound_has_found_the_groups(k: int) -> None:
+    (users, items, values), groups = drawn(n_users=100, n_items=30, share=0.3)
     x = (values - values.mean()) / values.std()
     passes = NumPyPasses(Ratings.of(users, items, x, (100, 30)))
-    known = start(30, 8, np.random.default_rng(0))
-    run = fit(passes, known, SPHERICAL, StoppingRule.named("mean", 1e-4, len(x)), 200)
-    found = run.state[1].resp
-    for component in range(8):
-        own = groups[(found.argmax(axis=1) == component)]
-        assert len(set(own.tolist())) <= 1  # no component mixes the groups
+    rng, rule = np.random.default_rng(0), StoppingRule.named("mean", 1e-3, len(x))
+    runs = [fit(passes, start(30, k, rng), SPHERICAL, rule, 200) for _ in range(5)]
+    found = max(runs, key=lambda run: run.values[-1]).state[1].resp.argmax(axis=1)
+    together = np.zeros((k, 2))
+    np.add.at(together, (found, groups), 1)
+    assert together.max(axis=1).sum() >= 90  # of 100 users are in components of their group
 
 
 def test_freedom_solves_its_equation_or_ends_at_a_limit() -> None:

@@ -12,6 +12,7 @@ import pytest
 from mixtura import load
 from mixtura.cli import console
 from mixtura.cli.demo import bar, commands, least_certain, profiles
+from mixtura.io.columns import numeric_columns
 from mixtura.io.tables import read_table
 
 
@@ -29,12 +30,19 @@ def test_everything_is_shown_and_written(
         "What sets each group apart",
         "Least certain rows (counted from 1)",
         "Groups and cultivars",
-        "wrote mixtura-demo.mixtura and mixtura-demo.csv",
+        "wrote mixtura-demo.mixtura, mixtura-demo.csv and mixtura-demo.holes.csv",
         "Try next",
     ):
         assert heading in text
     index = float(text.split("adjusted Rand index ")[1].split()[0])
     assert index > 0.85
+    rows = text.split("Missing values: 10% of the cells hidden")[1].splitlines()
+    plain, filled = (float(line.split()[-1]) for line in rows[2:4])
+    assert filled < 0.8 < 0.95 < plain
+    held = float(text.split("intervals hold ")[1].split("%")[0])
+    assert 80 < held < 96
+    holes = numeric_columns(read_table("mixtura-demo.holes.csv"), allow_missing=True).X
+    assert np.isnan(holes).mean() == pytest.approx(0.1, abs=0.02)
     model = load("mixtura-demo.mixtura")
     assert model.converged_
     assert len(model.feature_names_in_) == 13
@@ -49,7 +57,7 @@ def test_everything_is_shown_and_written(
         "certainty",
     ]
     printed = text.split("Try next\n")[1].splitlines()
-    assert len(printed) == 3
+    assert len(printed) == 4
     for line in printed:
         words = shlex.split(line)
         assert words[0] == "mixtura"
@@ -109,4 +117,4 @@ def test_the_least_certain_rows_come_first(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_commands_quote_paths() -> None:
-    assert commands("a b/m", "a b/t")[0] == "mixtura info 'a b/m'"
+    assert commands("a b/m", "a b/t", "a b/h")[0] == "mixtura info 'a b/m'"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mixtura import load
+from mixtura.cli.fitting import missing_line
 
 COMMANDS = ("fit", "kmeans")
 
@@ -50,7 +51,8 @@ def test_the_weight_is_no_column(run: Any, command: str, table: Path) -> None:
         ("a,b\n1,2\n3\n", [], "line 3 has 1 cell where the first line has 2"),
         ("a,b\nx,1\ny,2\n", ["--columns", "a"], "column 'a' holds text, not numbers"),
         ("a,b\n1,1\n2,1\nx,2\n", [], "column 'a' holds 'x' on line 4, which is not a number"),
-        ("a,b\n1,\n2,3\n", [], "missing cells, which this version cannot use: 'b' (1, first on"),
+        ("a,w\n1,\n2,3\n", ["--weights", "w"], "which cannot be used here: 'w' (1, first on"),
+        ("a,b\n1,\n2,\n", ["--columns", "a,b"], "column 'b' has no values; choose columns of"),
         ("a,b\n1,2\n", ["--columns", "c"], "has no column 'c'; its columns are 'a', 'b'."),
         ("a,b\n1,2\n", ["--weights", "c"], "has no column 'c'"),
         ("a,b\n1,2\n3,4\n", ["-k", "5"], "t.csv: -k 5 is more than the 2 rows"),
@@ -119,3 +121,23 @@ def test_notes_on_columns_that_mixtura_made(
     else:
         assert f"{names} that mixtura gives to its results" in notes
         assert them in notes
+
+
+def test_missing_cells_are_counted(run: Any, command: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,c,d\n1,2,,x\n2,NA,,x\n3,4,,x\n4,.,,x\n5,99.0,,x\n7,1,,x\n")
+    options = ["-k", 1, "--na", ".", "--na", "99"]
+    result = json.loads(run(command, path, *options, "--json").stdout)
+    assert result["missing"] == {"b": 3}
+    assert result["left_out"] == {"c": "empty", "d": "text"}
+    shown = run(command, path, *options).stdout
+    assert "3 of 12 cells (25.0%): b 3" in shown
+    assert "missing  " not in run(command, path, "-k", 1, "--drop", "b").stdout
+    assert "holds '.' on line 5" in run(command, path, "-k", 1, "--na", "99", code=3).stderr
+
+
+def test_many_columns_with_missing_cells() -> None:
+    missing = {f"x{j}": j + 1 for j in range(12)}
+    line = missing_line({"missing": missing, "rows": 20, "columns": list(missing)})["missing"]
+    assert line.startswith("78 of 240 cells (32.5%): x11 12, x10 11")
+    assert line.endswith("x2 3 and 2 more columns")

@@ -59,13 +59,23 @@ def test_missing_columns(run: Any, model: Path, tmp_path: Path) -> None:
     assert "has no columns 'x', 'y'; its columns are 'a', 'b'." in message
 
 
-def test_missing_cells(run: Any, model: Path, tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("x,y\n1,2\n,3\n")
-    message = run("score", model, tmp_path / "t.csv", code=3).stderr
-    assert message.endswith(
-        "cannot use: 'x' (1, first on line 3); fill them in, or remove the 1 row of 2 that has "
-        "them.\n"
-    )
+def test_missing_cells(run: Any, model: Path, centres: Path, tmp_path: Path) -> None:
+    path, out = tmp_path / "t.csv", tmp_path / "out.csv"
+    path.write_text("x,y\n1,2\n-9,3\nNA,3\n")
+    run("score", model, path, "--na", "-9", "-o", out)
+    found = read_table(out).columns.column("log_density").to_pylist()
+    assert found[1] == found[2] != found[0]
+    fitted = load(model)
+    del fitted.feature_names_in_
+    rows = [[1.0, 2.0], [np.nan, 3.0], [np.nan, 3.0]]
+    np.testing.assert_allclose([float(cell) for cell in found], fitted.score_samples(rows))
+    run("score", centres, path, "--na", "-9", "-o", out)
+    distances = read_table(out).columns.column("squared_distance").to_pylist()
+    assert distances[1] == distances[2]
+    apart = load(centres).cluster_centers_[:, 1] - 3.0  # over the column y alone
+    assert float(distances[1]) == pytest.approx((apart**2).min())
+    whole = run("score", model, path, "--json").stdout
+    assert whole != run("score", model, path, "--json", "--na", "-9.0").stdout
 
 
 def test_the_inertia_of_k_means(run: Any, centres: Path, table: Path, tmp_path: Path) -> None:

@@ -9,13 +9,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from mixtura import FitResult, GaussianMixture, InputError, Mixture, Status, Step
 from mixtura.algorithms.restarts import Selection
 from mixtura.algorithms.stopping import Stopping
 from mixtura.estimators import fitting
 from mixtura.model import family_named
-from problems import FAMILY_NAMES, assert_close, assert_same_mixture, random_mixture, random_rows
+from problems import (
+    FAMILY_NAMES,
+    assert_close,
+    assert_same_mixture,
+    random_mixture,
+    random_rows,
+    with_holes,
+)
 
 X = random_rows(np.random.default_rng(90), 100, 3, 2)
 
@@ -265,3 +273,63 @@ def test_counts(value: Any) -> None:
 def test_a_count() -> None:
     fitting.check_positive("n_samples", 1)
     fitting.check_positive("n_samples", np.int64(5))
+
+
+HOLED = with_holes(np.random.default_rng(91), X, 0.3)
+
+
+@pytest.mark.parametrize("name", FAMILY_NAMES)
+def test_a_problem_with_missing_cells(name: str) -> None:
+    em = fitting.problem(GaussianMixture(2, covariance_type=name), HOLED, None, True)
+    assert em.kernels.allows_missing
+    assert em.floor is not None
+    variances = np.nanvar(HOLED, axis=0)
+    assert_close(np.diag(em.floor.matrix), 1e-8 * (1 + 1e-4) * variances, 1e-9)
+
+
+@pytest.mark.parametrize("name", FAMILY_NAMES)
+def test_given_starts_stay_with_their_rows(name: str) -> None:
+    labels = (np.nan_to_num(X[:, 0]) > 0).astype(int)
+    brought = []
+
+    def start(rows: Any, k: int, state: Any) -> Any:
+        brought.append(np.array_equal(rows, HOLED, equal_nan=True))
+        return labels
+
+    options: Any = {"covariance_type": name, "max_iter": 0}
+    by_labels, by_responsibilities, by_function = (
+        GaussianMixture(2, init_params=given, **options).fit(HOLED)
+        for given in (labels, np.eye(2)[labels], start)
+    )
+    assert brought == [True]
+    assert np.array_equal(by_labels.means_, by_responsibilities.means_)
+    assert np.array_equal(by_labels.means_, by_function.means_)
+    for j in range(2):
+        wanted = np.nanmean(HOLED[labels == j], axis=0)
+        np.testing.assert_allclose(by_labels.means_[j], wanted, rtol=1e-10)
+    mixture = by_labels.mixture_
+    adopted = GaussianMixture(2, init_params=mixture, **options).fit(HOLED)
+    assert_same_mixture(adopted.mixture_, mixture, 0.0)
+
+
+@pytest.mark.parametrize("name", FAMILY_NAMES)
+def test_a_warm_start_goes_on(name: str) -> None:
+    model = GaussianMixture(2, covariance_type=name, warm_start=True, random_state=0, tol=1e-8)
+    first = model.fit(HOLED).lower_bound_
+    assert model.fit(HOLED).n_iter_ <= 3
+    assert model.lower_bound_ >= first
+
+
+@pytest.mark.parametrize("name", FAMILY_NAMES)
+def test_a_ridge_where_cells_are_missing(name: str) -> None:
+    start = random_mixture(np.random.default_rng(92), name, 2, 2)
+    fits = [
+        GaussianMixture(2, covariance_type=name, init_params=start, max_iter=1, reg_covar=ridge)
+        for ridge in (1e-12, 0.5)
+    ]
+    matrices = []
+    for model in fits:
+        with pytest.warns(ConvergenceWarning):
+            model.fit(HOLED)
+        matrices.append(model.mixture_.family.full(model.covariances_, 2, 2))
+    assert_close(matrices[1] - matrices[0], np.stack([0.5 * np.eye(2)] * 2), 1e-9)

@@ -6,11 +6,13 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mixtura import InputError, Mixture, Status, e_step, m_step, run_em
 from mixtura.estimators.functional import checked_rows, source_for
 from mixtura.kernels import NUMBA_WORK, work
+from mixtura.sources import MemorySource, SortedSource
 from problems import (
     FAMILY_NAMES,
     LAYOUTS,
@@ -19,6 +21,7 @@ from problems import (
     laid_out,
     random_mixture,
     random_rows,
+    with_holes,
 )
 
 X = random_rows(np.random.default_rng(70), 80, 3, 2)
@@ -208,3 +211,110 @@ def test_a_collapse_without_a_floor_ends_a_run() -> None:
 def test_complaints(call: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         call()
+
+
+HOLED = with_holes(np.random.default_rng(76), X, 0.3)
+
+
+@pytest.mark.parametrize("name", FAMILY_NAMES)
+def test_missing_cells_by_row(name: str) -> None:
+    mixture = random_mixture(np.random.default_rng(72), name, 3, 2)
+    responsibilities, log_likelihood = e_step(HOLED, mixture)
+    assert log_likelihood == pytest.approx(mixture.log_prob(HOLED).sum(), rel=1e-12)
+    np.testing.assert_allclose(responsibilities, mixture.responsibilities(HOLED), atol=1e-13)
+    empty = np.isnan(HOLED).all(axis=1)
+    assert empty.any()
+    np.testing.assert_allclose(
+        responsibilities[empty], [mixture.weights] * empty.sum(), rtol=1e-14
+    )
+
+
+def test_little_support_in_a_column_keeps_its_mean() -> None:
+    rows = np.c_[np.arange(8.0), np.r_[np.full(6, np.nan), 5.0, 7.0]]
+    resp = np.full((8, 1), 1.0)
+    previous = Mixture([1.0], [[9.0, 3.0]], [[1.0, 1.0]], "diag")
+    kept = m_step(rows, resp, "diag", min_support=3.0, previous=previous)
+    assert kept.means.tolist() == [[3.5, 3.0]]
+    assert kept.covariances[0, 1] == pytest.approx((2.0**2 + 4.0**2) / 2)
+    moved = m_step(rows, resp, "diag", min_support=2.0, previous=previous)
+    assert moved.means.tolist() == [[3.5, 6.0]]
+    result = run_em(rows, previous, min_support=3.0, min_variance=0.1, max_iter=5)
+    assert result.mixture.means.tolist() == [[3.5, 3.0]]
+
+
+def test_a_frame_with_missing_cells() -> None:
+    frame = pd.DataFrame({"a": [1.0, None, 3.0, 5.0], "b": [1, 2, None, 3]})
+    start = Mixture([1.0], [[0.0, 0.0]], [np.eye(2)])
+    expected = run_em(frame.to_numpy(dtype=float), start, max_iter=3).mixture
+    for dtypes in ({}, {"b": "Int64"}, {"a": "Float64", "b": "Int64"}, {"a": object, "b": object}):
+        found = run_em(frame.astype(dtypes), start, max_iter=3).mixture
+        assert_same_mixture(found, expected, 0.0)
+
+
+@pytest.mark.parametrize("missing", [None, pd.NA, float("nan"), np.float32("nan")])
+def test_objects_that_stand_for_a_missing_cell(missing: Any) -> None:
+    start = Mixture([1.0], [[0.0, 0.0]], [np.eye(2)])
+    rows = [[1.0, 2.0], [missing, 1.0], [3, missing]]
+    expected = e_step([[1.0, 2.0], [np.nan, 1.0], [3.0, np.nan]], start)[1]
+    assert e_step(pd.DataFrame(rows, dtype=object), start)[1] == expected
+    assert e_step(np.array(rows, dtype=object), start)[1] == expected
+
+
+@pytest.mark.parametrize("name", FAMILY_NAMES)
+def test_a_column_without_a_value_is_named(name: str) -> None:
+    rows = np.c_[X, np.full(80, np.nan)]
+    resp = np.eye(3)[np.arange(80) % 3]
+    start = random_mixture(np.random.default_rng(77), name, 3, 3)
+    with pytest.raises(InputError, match="column 2 of X is missing in every row: there is nothing"):
+        run_em(rows, start)
+    named = pd.DataFrame(rows, columns=["a", "b", "c"])
+    with pytest.raises(InputError, match="column 'c' of X is missing in every row"):
+        run_em(named, start)
+    with pytest.raises(InputError, match="column 2"):
+        m_step(rows, resp, name)
+    rows[:5, 2], weights = 1.0, (np.arange(80) >= 5).astype(float)
+    words = "column 2 of X is missing in every row of positive sample_weight"
+    with pytest.raises(InputError, match=words):
+        run_em(rows, start, sample_weight=weights)
+    with pytest.raises(InputError, match="column 2"):
+        m_step(rows, resp, name, sample_weight=weights)
+    # What is not to be estimated may be missing.
+    narrow = start.marginal([0, 1])
+    assert e_step(np.c_[X, np.full(80, np.nan)], start)[1] == pytest.approx(
+        e_step(X, narrow)[1], rel=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "covariances"),
+    [
+        ("full", [[[1.0, 2.0], [2.0, 1.0]]]),
+        ("tied", [[1.0, 2.0], [2.0, 1.0]]),
+        ("diag", [[1.0, 0.0]]),
+        ("spherical", [-1.0]),
+    ],
+)
+def test_singular_mixtures_are_refused_where_cells_are_missing(name: str, covariances: Any) -> None:
+    mixture = Mixture([1.0], [[0.0, 0.0]], covariances, name)
+    rows = [[1.0, 2.0], [3.0, np.nan], [5.0, 1.0]]
+    with pytest.raises(InputError, match=r"covariances\[0\]"):
+        e_step(rows, mixture)
+    with pytest.raises(InputError, match=r"covariances\[0\]"):
+        run_em(rows, mixture)
+    if name in ("full", "tied"):
+        with pytest.raises(InputError, match=r"covariances\[0\]"):
+            m_step(rows, np.ones((3, 1)), name, previous=mixture)
+
+
+def test_rows_are_sorted_by_pattern_where_columns_are_correlated() -> None:
+    for name, kind in (("full", SortedSource), ("diag", MemorySource)):
+        source, kernels = source_for(HOLED, None, 3, name, incomplete=True)
+        assert type(source) is kind
+        assert kernels.allows_missing
+        assert type(source_for(X, None, 3, name)[0]) is MemorySource
+
+
+def test_infinity_is_not_missing() -> None:
+    rows = [[1.0, np.nan], [np.inf, 2.0]]
+    with pytest.raises(InputError, match="X holds inf in row 1, column 0; .* or NaN where it is"):
+        e_step(rows, random_mixture(np.random.default_rng(0), "full", 1, 2))

@@ -12,12 +12,15 @@ from mixtura import GaussianMixture, InputError, Mixture
 from mixtura.estimators.validation import (
     bad_cell,
     check_count,
+    check_finite,
     check_magnitude,
+    check_observed,
     check_squares,
     labels_as_responsibilities,
     start_mixture,
     validated_responsibilities,
     validated_rows,
+    validated_table,
     validated_weights,
 )
 from problems import problem
@@ -219,3 +222,67 @@ def test_a_hint_for_missing_cells_alone() -> None:
 
 def test_the_least_number_of_rows() -> None:
     assert len(validated_rows(GaussianMixture(), X[:1], fitting=True, min_rows=1)) == 1
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_missing_cells_are_told(dtype: Any) -> None:
+    holed = X.astype(dtype)
+    assert validated_table(GaussianMixture(), holed, fitting=True)[1] is False
+    holed[1, 2] = np.nan
+    validated, incomplete = validated_table(GaussianMixture(), holed, fitting=True)
+    assert incomplete is True
+    assert np.shares_memory(validated, holed)
+    with pytest.raises(InputError, match=r"X holds NaN in row 1, column 2; .* a finite number\."):
+        rows(holed)
+
+
+def test_the_largest_numbers_are_finite() -> None:
+    large = np.full((2, 2), 1e308)
+    assert check_finite(large, True) is False  # whose sum is not
+    large[0, 0] = np.nan
+    assert check_finite(large, True) is True
+    for bad in (np.inf, -np.inf):
+        large[1, 1] = bad
+        with pytest.raises(ValueError, match="not finite"):
+            check_finite(large, True)
+
+
+@pytest.mark.parametrize(
+    ("table", "found"),
+    [
+        ([[0.0, np.nan], [1.0, 2.0]], None),
+        ([[0.0, np.nan], [np.inf, 2.0]], (1, 0, np.inf)),
+        (np.array([[1, None]], dtype=object), None),
+        (np.array([[1, float("nan")]], dtype=object), None),
+        (np.array([[1, "x"]], dtype=object), (0, 1, "x")),
+        (np.array([[None, -np.inf]], dtype=object), (0, 1, -np.inf)),
+    ],
+)
+def test_the_first_bad_cell_where_cells_may_be_missing(table: Any, found: Any) -> None:
+    assert bad_cell(table, allow_nan=True) == found
+
+
+@pytest.mark.parametrize("cells", [3, 500_000])
+def test_columns_without_a_value(monkeypatch: pytest.MonkeyPatch, cells: int) -> None:
+    monkeypatch.setattr("mixtura.estimators.validation.CHECKED_CELLS", cells)
+    holed = X.copy()
+    holed[:3, 1], holed[1:, 2] = np.nan, np.nan
+    check_observed(holed)
+    weights = np.array([1.0, 1.0, 1.0, 0.0])
+    words = r"column 1 of X is missing in every row of positive sample_weight: .*Leave the column"
+    with pytest.raises(InputError, match=words):
+        check_observed(holed, None, weights)
+    with pytest.raises(InputError, match="column 'two' of X"):
+        check_observed(holed, ["one", "two", "three"], weights)
+    holed[3, 1] = np.nan
+    with pytest.raises(InputError, match="column 1 of X is missing in every row: "):
+        check_observed(holed)
+
+
+def test_squares_of_incomplete_tables_overflow_too() -> None:
+    holed = X.copy()
+    holed[0, 0], holed[1, 2] = np.nan, 1e200
+    with pytest.raises(InputError, match="column 2 holds numbers so large"):
+        check_squares(holed)
+    holed[1, 2] = 1.0
+    check_squares(holed, fitting=True)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mixtura._errors import TableError
-from mixtura.io.columns import numeric_columns, read_cells, to_numbers
+from mixtura.io.columns import missing_counts, numeric_columns, read_cells, to_numbers
 from mixtura.io.table import Table
 
 
@@ -143,7 +143,7 @@ def test_numbers_with_thousands_commas() -> None:
 def test_missing_cells_in_several_columns() -> None:
     source = table(a=["1", "", "NaN"], b=[1.0, 2.0, 3.0], c=[float("nan"), None, 1.0])
     assert message(source) == (
-        "has missing cells, which this version cannot use: 'a' (2, first on line 3), 'c' (2, "
+        "has missing cells, which cannot be used here: 'a' (2, first on line 3), 'c' (2, "
         "first on line 2); fill them in, or leave the columns out (--drop a,c)."
     )
     assert message(source, ["c"]).endswith(
@@ -214,3 +214,42 @@ def test_a_cell_is_a_number_where_python_says_so(cells: list[str]) -> None:
             assert value == expected or (np.isnan(value) and np.isnan(expected))
         if bad:
             assert expected is None
+
+
+def test_missing_cells_where_they_are_allowed() -> None:
+    columns = {"a": ["1", "", "?"], "b": ["2", "-9", "-9.0"], "c": ["", "NA", "-9"]}
+    source = Table("t", pa.table(columns), na=("-9",))
+    numeric = numeric_columns(source, allow_missing=True)
+    assert (numeric.names, numeric.ignored) == (["a", "b"], {"c": "empty"})
+    np.testing.assert_array_equal(numeric.X, [[1, 2], [np.nan, np.nan], [np.nan, np.nan]])
+    assert missing_counts(numeric) == {"a": 2, "b": 2}
+    assert numeric_columns(source, ["a", "c"], allow_missing=True, allow_empty=True).X.shape == (
+        3,
+        2,
+    )
+    with pytest.raises(TableError, match="column 'c' has no values"):
+        numeric_columns(source, ["c"], allow_missing=True)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([1, -9, 3], pa.int32()),
+        pa.array([1.0, -9.0, 3.0], pa.float32()),
+        pa.array([1.0, None, 3.0]),
+        pa.array([1.0, np.nan, 3.0]),
+        pa.array(["1", "Absent ", "3"]),
+        pa.array(["1", "-9.00", "3"]).dictionary_encode(),
+    ],
+    ids=str,
+)
+def test_what_stands_for_a_missing_cell(column: pa.Array) -> None:
+    cells = read_cells(pa.chunked_array([column]), ["-9", "absent"])
+    assert cells.kind == "numbers"
+    np.testing.assert_array_equal(cells.values, [1, np.nan, 3])
+    assert cells.values.dtype == (np.float32 if column.type == pa.float32() else np.float64)
+
+
+def test_a_column_of_nan_alone_is_empty() -> None:
+    assert read_cells(pa.chunked_array([pa.array([np.nan, np.nan])])).kind == "empty"
+    assert read_cells(pa.chunked_array([pa.array([7, 7])]), ["7"]).kind == "empty"

@@ -57,3 +57,24 @@ def test_words() -> None:
     assert counted(1, "row") == "1 row"
     assert counted(1200, "row") == "1,200 rows"
     assert counted(0, "row") == "0 rows"
+
+
+def test_cells_are_filled_and_the_others_stay() -> None:
+    typed = {
+        "single": pa.array([1.5, None, 0.1], pa.float32()),
+        "whole": pa.array([1, 2, None], pa.int64()),
+        "kept": pa.array([1, None, 3], pa.int8()),
+    }
+    fill = {
+        "single": np.array([np.nan, 2.5, np.nan]),
+        "whole": np.array([np.nan, np.nan, 0.25]),
+        "kept": np.full(3, np.nan),
+    }
+    columns = Table("t", pa.table(typed)).filled(fill).columns
+    assert columns.schema.types == [pa.float32(), pa.float64(), pa.int8()]
+    assert columns.column("single").to_pylist() == [1.5, 2.5, np.float32(0.1)]
+    assert columns.column("whole").to_pylist() == [1.0, 2.0, 0.25]
+    assert columns.column("kept").to_pylist() == [1, None, 3]
+    text = Table("t", pa.table({"a": ["01.50", " NA", "x"]}), is_text=True)
+    filled = text.filled({"a": np.array([np.nan, 1 / 3, np.nan])}).columns.column("a")
+    assert filled.to_pylist() == ["01.50", "0.3333333333333333", "x"]

@@ -24,6 +24,7 @@ from mixtura.io.tables import (
     check_directory,
     check_model_path,
     check_writable,
+    numbered,
     read_table,
     write_table,
 )
@@ -247,3 +248,34 @@ def test_types_and_cells_round_trip(
     path = tmp_path_factory.getbasetemp() / f"round{ending}"
     write_table(path, Table("x", columns))
     assert read_table(path).columns == columns
+
+
+@pytest.mark.parametrize(
+    "ending", [".csv", ".tsv", ".csv.gz", ".parquet", ".arrow", ".npy", ".npz"]
+)
+def test_missing_cells_come_back_as_such(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"t{ending}"
+    write_table(path, Table("t", pa.table({"x0": [1, None, 3], "x1": [0.5, -9.0, None]})))
+    numeric = numeric_columns(read_table(path, ["-9"]), allow_missing=True)
+    np.testing.assert_array_equal(numeric.X, [[1, 0.5], [np.nan, np.nan], [3, np.nan]])
+
+
+def test_whole_numbers_with_holes_are_stored_as_such(tmp_path: Path) -> None:
+    source, path = tmp_path / "t.csv", tmp_path / "t.parquet"
+    source.write_text("a,b\n1,x\n,y\n-9,NA\n")
+    write_table(path, read_table(source, ["-9"]))
+    columns = read_table(path).columns
+    assert columns.schema.types == [pa.int64(), pa.string()]
+    assert columns.column("a").to_pylist() == [1, None, None]
+    assert columns.column("b").to_pylist() == ["x", "y", "NA"]
+
+
+def test_decimal_commas_with_marks_for_missing_cells(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a;b\n1,5;x\n-;y\n2,5;z\n")
+    assert read_table(path, ["-"]).columns.column("a").to_pylist() == ["1.5", "-", "2.5"]
+
+
+def test_numbered_names() -> None:
+    assert numbered("a.b/out.csv.gz", 2) == ["a.b/out-1.csv.gz", "a.b/out-2.csv.gz"]
+    assert numbered("OUT.CSV", 10)[::9] == ["OUT-01.CSV", "OUT-10.CSV"]

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from mixtura import InputError
-from mixtura.kernels import NUMBA_WORK, choose, work
+from mixtura.kernels import INCOMPLETE_WORK, NUMBA_WORK, choose, work
+from mixtura.kernels.patterns import Patterns
 
 ROWS = np.zeros((3, 2))
 
@@ -67,3 +68,40 @@ def test_small_fits_never_import_numba() -> None:
         "sys.exit('numba' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("engine", "cost", "name"),
+    [
+        ("auto", np.nextafter(INCOMPLETE_WORK, 0), "numpy"),
+        ("auto", INCOMPLETE_WORK, "numba"),
+        ("numpy", np.inf, "numpy"),
+        ("numba", 0.0, "numba"),
+    ],
+)
+def test_missing_cells_have_kernels_of_their_own(engine: str, cost: float, name: str) -> None:
+    kernels = choose(engine, ROWS, cost, incomplete=True)
+    assert kernels.name == name
+    assert kernels.allows_missing
+    assert not choose(engine, ROWS, cost).allows_missing
+
+
+def patterns(rows: int, missing: int, count: int) -> Patterns:
+    """Return as many patterns of so many rows and missing cells."""
+    return Patterns(np.full(count, rows), np.full(count, missing))
+
+
+@pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical"])
+def test_missing_cells_cost_more(name: str) -> None:
+    complete = work(1000, 10, 3, name)
+    assert work(1000, 10, 3, name, patterns(1, 3, 1000)) > complete
+    assert work(1000, 10, 3, name, patterns(1, 3, 1000)) < 100 * complete
+
+
+@pytest.mark.parametrize("name", ["full", "tied"])
+def test_patterns_matter_where_columns_are_correlated(name: str) -> None:
+    many = work(1000, 10, 3, name, patterns(1, 3, 1000))
+    assert work(1000, 10, 3, name, patterns(500, 3, 2)) < many
+    assert work(1000, 10, 3, "diag", patterns(500, 3, 2)) == work(
+        1000, 10, 3, "diag", patterns(1, 3, 1000)
+    )

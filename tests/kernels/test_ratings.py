@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rating_problems import item_sums, standardised, user_sums
 
 from mixtura import InputError
 from mixtura.kernels.ratings import COMPILED_WORK, NumPyPasses, Ratings, passes_for
 from mixtura.sources.threads import for_each
+from rating_problems import item_sums, standardised, user_sums
 
 
 def one_thread(function, n):

@@ -117,3 +117,56 @@ def test_a_floor_holds(name: str) -> None:
     mixture = maximise(collapsed, floor=CovarianceFloor.isotropic(0.25, 2))
     expected = np.repeat(0.25 * np.eye(2)[None], 3, axis=0)
     assert_close(family.full(mixture.covariances, 3, 2), expected, 1e-14)
+
+
+def holed(name: str) -> Statistics:
+    """Return statistics of 2 components, of which the second never tells of column 1."""
+    second = {"diag": np.array([[4.0, 2.0], [6.0, 0.0]]), "spherical": np.array([3.0, 3.0])}[name]
+    return Statistics(
+        family_named(name),
+        loglik=0.0,
+        weight=6.0,
+        zeroth=np.array([2.0, 4.0]),
+        first=np.array([[2.0, 1.0], [3.0, 0.0]]),
+        second=second,
+        centre=np.zeros((2, 2)),
+        cells=np.array([[2.0, 1.0], [3.0, 0.0]]),
+    )
+
+
+def test_estimates_are_over_observed_cells() -> None:
+    previous = Mixture([0.5, 0.5], [[0.0, 0.0], [0.0, 7.0]], [[1.0, 1.0], [1.0, 9.0]], "diag")
+    mixture = maximise(holed("diag"), previous=previous)
+    assert_close(mixture.weights, [1 / 3, 2 / 3], 1e-15)
+    assert mixture.means.tolist() == [[1.0, 1.0], [1.0, 7.0]]
+    # 4/2 - 1, 2/1 - 1 and 6/3 - 1; the last is kept
+    assert mixture.covariances.tolist() == [[1.0, 1.0], [1.0, 9.0]]
+    floor = CovarianceFloor.isotropic(2.0, 2)
+    assert maximise(holed("diag"), previous=previous, floor=floor).covariances.tolist() == [
+        [2.0, 2.0],
+        [2.0, 9.0],
+    ]
+    ridged = maximise(holed("diag"), previous=previous, ridge=0.5)
+    assert ridged.covariances.tolist() == [[1.5, 1.5], [1.5, 9.0]]
+
+
+def test_one_variance_is_the_mean_over_observed_cells() -> None:
+    previous = Mixture([0.5, 0.5], [[0.0, 0.0], [0.0, 7.0]], [1.0, 1.0], "spherical")
+    mixture = maximise(holed("spherical"), previous=previous)
+    assert mixture.means.tolist() == [[1.0, 1.0], [1.0, 7.0]]
+    # Sums of squares are 6 and 6: (6 - 2 - 1) / 3 and (6 - 3) / 3.
+    assert_close(mixture.covariances, [1.0, 1.0], 1e-15)
+
+
+def test_little_support_is_a_matter_of_each_column() -> None:
+    previous = Mixture([0.5, 0.5], [[8.0, 9.0], [6.0, 7.0]], np.ones((2, 2)), "diag")
+    mixture = maximise(holed("diag"), previous=previous, min_support=2.0)
+    assert mixture.means.tolist() == [[1.0, 9.0], [1.0, 7.0]]
+    # The variance is about the mean that is kept: 2 - 2 * 1 * 9 + 81.
+    assert mixture.covariances[0].tolist() == [1.0, 65.0]
+
+
+def test_a_column_of_which_no_row_tells_is_named() -> None:
+    words = r"component 1 has a summed responsibility of 0 over the rows in which column 1 is obs"
+    with pytest.raises(InputError, match=words):
+        maximise(holed("diag"))

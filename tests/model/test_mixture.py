@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from mixtura import InputError, Mixture
-from problems import FAMILY_NAMES, random_mixture, random_rows
+from problems import FAMILY_NAMES, random_mixture, random_rows, with_holes
 
 
 @pytest.mark.parametrize("name", FAMILY_NAMES)
@@ -151,3 +151,97 @@ def test_the_caller_keeps_its_arrays() -> None:
     mixture = Mixture(weights, means, np.ones(2), "spherical")
     mixture.log_prob([[1.0]])
     assert (weights.tolist(), means.tolist()) == ([0.5, 0.5], [[0.0], [0.0]])
+
+
+@pytest.mark.parametrize("name", FAMILY_NAMES)
+def test_rows_with_missing_cells(name: str) -> None:
+    rng = np.random.default_rng(10)
+    mixture, X = random_mixture(rng, name, 3, 3), random_rows(rng, 40, 3, 3)
+    X = with_holes(rng, X, 0.4)
+    X[5] = np.nan
+    log_prob, resp = mixture.log_prob(X), mixture.responsibilities(X)
+    for row, density, shares in zip(X, log_prob, resp, strict=True):
+        seen = np.flatnonzero(~np.isnan(row))
+        if len(seen) == 0:
+            assert density == pytest.approx(0.0, abs=1e-15)
+            np.testing.assert_allclose(shares, mixture.weights, rtol=1e-14)
+            continue
+        marginal = mixture.marginal(seen)
+        assert density == pytest.approx(marginal.log_prob(row[None, seen])[0], rel=1e-12)
+        np.testing.assert_allclose(
+            shares, marginal.responsibilities(row[None, seen])[0], atol=1e-13
+        )
+    n_parameters = mixture.n_parameters()
+    assert mixture.bic(X) == pytest.approx(n_parameters * np.log(40) - 2 * log_prob.sum())
+
+
+@pytest.mark.parametrize("name", FAMILY_NAMES)
+def test_marginals_are_densities_of_fewer_columns(name: str) -> None:
+    mixture = random_mixture(np.random.default_rng(11), name, 2, 3)
+    marginal = mixture.marginal([2, 0])
+    assert (marginal.n_features, marginal.covariance_type) == (2, name)
+    assert np.array_equal(marginal.weights, mixture.weights)
+    assert np.array_equal(marginal.means, mixture.means[:, [2, 0]])
+    # The joint density summed over the missing column is the marginal one.
+    grid = np.linspace(-15, 15, 3001)
+    rows = np.c_[np.full(3001, 0.3), grid, np.full(3001, -0.7)]
+    total = np.exp(mixture.log_prob(rows)).sum() * 0.01
+    assert marginal.log_prob([[-0.7, 0.3]])[0] == pytest.approx(np.log(total), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", FAMILY_NAMES)
+def test_the_mean_of_a_conditional_mixture_is_regression(name: str) -> None:
+    rng = np.random.default_rng(12)
+    mixture = random_mixture(rng, name, 2, 3, spread=1.0)
+    given = mixture.condition({1: 0.4})
+    rows = mixture.sample(400_000, rng)[0]
+    near = np.abs(rows[:, 1] - 0.4) < 0.05
+    regression = rows[near][:, [0, 2]].mean(axis=0)
+    np.testing.assert_allclose(given.weights @ given.means, regression, atol=0.04)
+    assert given.covariance_type == name
+
+
+def test_a_conditional_mixture_by_hand() -> None:
+    covariances = [[[2.0, 1.0], [1.0, 3.0]], [[1.0, 0.0], [0.0, 1.0]]]
+    mixture = Mixture([0.5, 0.5], [[0.0, 0.0], [4.0, 4.0]], covariances)
+    given = mixture.condition({0: 2.0})
+    densities = np.array([stats.norm(0, np.sqrt(2)).pdf(2), stats.norm(4, 1).pdf(2)])
+    np.testing.assert_allclose(given.weights, densities / densities.sum(), rtol=1e-13)
+    np.testing.assert_allclose(given.means, [[1.0], [4.0]], rtol=1e-14)
+    np.testing.assert_allclose(given.covariances, [[[2.5]], [[1.0]]], rtol=1e-14)
+    assert np.isfinite(mixture.condition({0: 1e9}).means).all()
+    assert mixture.condition({}) is mixture
+    swapped = mixture.condition({np.int64(1): 2.0})
+    np.testing.assert_allclose(swapped.means[0], [2.0 / 3.0], rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ([], "columns is empty: keep at least one"),
+        ([2], "columns holds 2; columns are 0 to 1"),
+        ([-1], "columns holds -1; columns are 0 to 1"),
+        ([0, 0], "columns holds a column twice"),
+        ([True, False], "columns must hold numbers of columns, from 0 to 1"),
+        (["a"], "columns must hold numbers of columns"),
+        (0, "columns must hold numbers of columns"),
+    ],
+)
+def test_columns_to_keep_are_checked(columns: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        Mixture(**ONE).marginal(columns)
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        ({0: 1.0, 1: 1.0}, "known holds every column: leave at least one"),
+        ({2: 1.0}, "known holds 2; columns are 0 to 1"),
+        ({"a": 1.0}, "known must hold numbers of columns"),
+        ({0: np.nan}, "known.* is nan"),
+        ({0: "x"}, "known must be an array of numbers"),
+    ],
+)
+def test_known_values_are_checked(known: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        Mixture(**ONE).condition(known)

@@ -6,16 +6,28 @@ was published, unless a comment says otherwise.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
 
-from mixtura import FitResult, GaussianMixture, KMeans, Mixture, Step, e_step, m_step, run_em
+from mixtura import (
+    FitResult,
+    GaussianMixture,
+    KMeans,
+    Mixture,
+    Step,
+    complete,
+    e_step,
+    m_step,
+    run_em,
+)
 
 #: mclust's names of the four structures.
 MCLUST = {"VVV": "full", "EEE": "tied", "VVI": "diag", "VII": "spherical"}
@@ -121,6 +133,101 @@ def test_kmeans_on_songs(shared_data: Path) -> None:
     assert np.abs(difference).max() <= 1
     assert sum(max(row) for row in counts) >= 470
     assert len({int(np.argmax(row)) for row in counts}) == 3
+
+
+# --- a spherical mixture of ratings, zero where there is none ---------------------------------
+
+
+def printed_arrays(folder: Path) -> dict[str, list[np.ndarray]]:
+    """Return the arrays and numbers of a published run by name, in order."""
+    text = (folder / "mit686x_test_solutions.txt").read_text()
+    found: dict[str, list[np.ndarray]] = {}
+    for name, digits in re.findall(r"^(\w+): ?\n?([-\[\]\s\d.e+]+?)$(?=\n\S|\Z)", text, re.M):
+        rows = [line.strip(" []").split() for line in digits.strip().splitlines()]
+        found.setdefault(name, []).append(np.squeeze(np.array(rows, dtype=np.float64)))
+    return found
+
+
+def test_ratings(shared_data: Path) -> None:
+    printed = printed_arrays(shared_data)
+    table = np.loadtxt(shared_data / "mit686x_test_incomplete.txt")
+    start = toy_start(0, 4, table)  # zeros are ratings to this start alone
+    X = np.where(table == 0, np.nan, table)
+    rules: Any = {"min_variance": 0.25, "min_support": 1.0}
+    np.testing.assert_array_equal(start.means, printed["Mu"][0])
+    np.testing.assert_allclose(start.covariances, printed["Var"][0], atol=5e-9)
+    np.testing.assert_array_equal(start.weights, printed["P"][0])
+
+    resp, loglik = e_step(X, start)
+    np.testing.assert_allclose(resp, printed["post"][0], atol=6e-9)
+    assert loglik == pytest.approx(-152.16319226209848, abs=1e-11)
+    first = m_step(X, resp, "spherical", previous=start, **rules)
+    check_printed(first, printed, 1)
+
+    result = run_em(X, start, stopping="relative", tol=1e-6, **rules)
+    assert result.converged
+    assert result.log_likelihoods[-1] == pytest.approx(-84.98451993042474, abs=1e-11)
+    assert result.responsibilities is not None
+    np.testing.assert_allclose(result.responsibilities, printed["post"][1], atol=6e-9)
+    # The published mixture is one update further than the published log-likelihood.
+    final = run_em(X, result.mixture, max_iter=1, **rules).mixture
+    check_printed(final, printed, 2)
+    filled = complete(X, final)
+    np.testing.assert_allclose(filled, printed["X_pred"][0], atol=6e-9)
+    apart = filled - np.loadtxt(shared_data / "mit686x_test_complete.txt")
+    assert np.sqrt((apart**2).mean()) == pytest.approx(0.3152301205749675, abs=1e-14)
+
+
+def check_printed(mixture: Mixture, printed: dict[str, list[np.ndarray]], number: int) -> None:
+    """Compare a mixture with one that was printed to eight digits after the point."""
+    np.testing.assert_allclose(mixture.means, printed["Mu"][number], atol=6e-9)
+    np.testing.assert_allclose(mixture.covariances, printed["Var"][number], atol=6e-9)
+    np.testing.assert_allclose(mixture.weights, printed["P"][number], atol=6e-9)
+
+
+# --- one Gaussian with missing values ---------------------------------------------------------
+
+
+def one_gaussian(X: np.ndarray) -> FitResult:
+    """Return the limit of EM from the observed means and variances."""
+    start = Mixture([1.0], [np.nanmean(X, axis=0)], [np.diag(np.nanvar(X, axis=0))])
+    return run_em(X, start, stopping="total", tol=1e-10, max_iter=5000)
+
+
+def incomplete_table(folder: Path, name: str) -> np.ndarray:
+    """Return a CSV file without a header."""
+    return np.genfromtxt(folder / "reference" / name, delimiter=",")
+
+
+def test_one_gaussian_with_a_monotone_pattern(shared_data: Path) -> None:
+    X = incomplete_table(shared_data, "apple.csv")
+    assert X.shape == (18, 2)
+    result = one_gaussian(X)
+    assert result.log_likelihoods[-1] == pytest.approx(-101.785632, abs=5e-7)
+    np.testing.assert_allclose(result.mixture.means[0], [14.7222, 49.3333], atol=5e-5)
+    covariance = [[89.534, -90.697], [-90.697, 114.695]]
+    np.testing.assert_allclose(result.mixture.covariances[0], covariance, atol=5e-4)
+
+
+def test_one_gaussian_with_general_patterns(shared_data: Path) -> None:
+    X = incomplete_table(shared_data, "missvals.csv")
+    assert X.shape == (13, 5)
+    result = one_gaussian(X)
+    assert result.log_likelihoods[-1] == pytest.approx(-132.925250, abs=5e-7)
+    means = [6.6552, 49.9653, 11.7692, 27.0471, 95.4231]
+    np.testing.assert_allclose(result.mixture.means[0], means, atol=5e-5)
+    variances = [21.826, 238.012, 37.870, 294.183, 208.905]
+    np.testing.assert_allclose(np.diag(result.mixture.covariances[0]), variances, atol=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "loglik"), [("apple.csv", -101.785632), ("missvals.csv", -132.925250)]
+)
+def test_one_gaussian_by_the_estimator(shared_data: Path, name: str, loglik: float) -> None:
+    X = incomplete_table(shared_data, name)
+    model = GaussianMixture(1).fit(X)
+    # What the default rule leaves to gain is at most 1e-4 nats per row.
+    assert loglik - 1e-4 * len(X) <= model.score(X) * len(X) <= loglik + 5e-7
 
 
 # --- full covariances from hard, ordered starts ----------------------------------------------

@@ -50,8 +50,8 @@ def of_incomplete(
         about = previous
     total = Statistics.zeros(family, about.means)
     for part in incomplete.parts(rows, about):
-        weight = len(part.index) if weights is None else weights[part.index].sum()
-        resp = weighted[part.index].T
+        weight = len(part.numbers) if weights is None else weights[part.numbers].sum()
+        resp = weighted[part.numbers].T
         total += incomplete.moments(part, resp, np.nan, float(weight), about)
     return total
 
@@ -71,7 +71,7 @@ def uncorrelated(about: Mixture, rows: FloatArray, weighted: FloatArray, family:
     diag = family_named("diag")
     total = Statistics.zeros(diag, about.means)
     for part in incomplete.parts(rows, about):
-        total += incomplete.moments(part, weighted[part.index].T, np.nan, 0.0, about)
+        total += incomplete.moments(part, weighted[part.numbers].T, np.nan, 0.0, about)
     support = total.support.sum(axis=0)
     variances = total.second.sum(axis=0) / np.where(support > 0, support, 1.0)
     pooled = np.diag(np.where(variances > 0, variances, 1.0))

@@ -1,4 +1,4 @@
-"""Mixtures of raters: variational EM on the observed ratings (docs/guide, equations 30 to 38).
+"""Mixtures of raters: variational EM on the observed ratings (docs/guide, equations 25 to 31).
 
 Ratings are standardised: their mean is 0 and their variance 1.
 """
@@ -154,7 +154,7 @@ def expect(passes: Passes, raters: Raters) -> Users:
 
 
 def posterior(raters: Raters, sums: UserSums, counts: Any) -> Users:
-    """Return the posterior of users with these sums (n_users, k) of so many ratings (n_users,)."""
+    """Return the posterior of users from sums (n_users, k) of their ratings (equation 28)."""
     n, freedom = np.asarray(counts, dtype=np.float64)[:, None], raters.freedom
     precision = 1.0 / raters.user_variances + sums.weight
     effects = sums.first / precision
@@ -181,7 +181,7 @@ def posterior(raters: Raters, sums: UserSums, counts: Any) -> Users:
 
 
 def bound(raters: Raters, users: Users, prior: Prior) -> float:
-    """Return the lower bound of the log-posterior that every step raises, in nats."""
+    """Return the lower bound that every step raises, in nats (equation 29)."""
     total = float(users.evidence.sum() + np.log(raters.weights).sum())
     total -= divergence(raters.effects, raters.effects_spread, raters.effect_variance)
     total -= divergence(raters.deviations, raters.deviations_spread, raters.deviation_variance)
@@ -192,7 +192,7 @@ def bound(raters: Raters, users: Users, prior: Prior) -> float:
 
 
 def pull(centre: FloatArray, variances: FloatArray) -> float:
-    """Return the log-density of variances that are drawn to a centre, per rating; at most 0."""
+    """Return the log-density of variances drawn to a centre, per rating (equation 26)."""
     ratio = centre / variances
     return 0.5 * float(np.sum(np.log(ratio) - ratio + 1.0))
 
@@ -244,16 +244,17 @@ def best_freedom(gap: float) -> float:
 
 
 def of_items(raters: Raters, sums: ItemSums, prior: Prior) -> Raters:
-    """Return the posterior of the items' effects, then that of the deviations, and their priors."""
+    """Return the items' effects, their deviations, and the priors of both (equation 30)."""
     w = 1.0 / raters.variances
     precision = w * sums.weight
     spread = 1.0 / (1.0 / raters.effect_variance + precision.sum(axis=1))
     effects = spread * (w * (sums.first - sums.weight * raters.deviations)).sum(axis=1)
     own_spread = 1.0 / (1.0 / raters.deviation_variance + precision)
     own = own_spread * w * (sums.first - sums.weight * effects[:, None])
-    thin = sums.support < prior.min_support
-    own = np.where(thin, raters.deviations, own)
-    own_spread = np.where(thin, raters.deviations_spread, own_spread)
+    if prior.min_support > 0.0:
+        thin = sums.support < prior.min_support
+        own = np.where(thin, raters.deviations, own)
+        own_spread = np.where(thin, raters.deviations_spread, own_spread)
     return replace(
         raters,
         effects=effects,
@@ -307,7 +308,7 @@ def newcomer(raters: Raters, items: Predictors, numbers: Any, values: FloatArray
 
 
 def predicted(items: Predictors, numbers: Any, users: Users, rows: Any) -> tuple[Any, Any]:
-    """Return mean and variance (n,) of the ratings of items by users, given by number."""
+    """Return mean and variance (n,) of ratings, of items and users by number (equation 31)."""
     resp = users.resp[rows]
     given = items.means[numbers] + users.effects[rows]
     mean = np.sum(resp * given, axis=-1)

@@ -1,4 +1,4 @@
-"""EM whose covariances are drawn towards a common one (docs/guide, equation 30)."""
+"""EM whose covariances are drawn towards a common one (docs/guide, equation 35)."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def start_by(method: str, em: EM, k: int, rng: np.random.Generator) -> Mixture:
         raise InputError(f"init_params={method!r} is not one of {', '.join(METHODS)}.")
     d = em.source.n_features
     sample, weights = em.source.sample_rows(max(SAMPLE_ROWS, ROWS_PER_MEAN * k * d), rng)
-    rows = np.ascontiguousarray(sample, dtype=np.float64)
+    rows: FloatArray = np.ascontiguousarray(sample, dtype=np.float64)
     if em.kernels.allows_missing and em.family.correlated:
         rows = filled(rows, em)
     if weights is None:
@@ -110,7 +110,7 @@ def filled(rows: FloatArray, em: EM) -> FloatArray:
     table = Mixture([1.0], em.total.centre, covariances, "full")
     complete = np.empty_like(rows)
     for part in incomplete.parts(rows, table):
-        complete[part.index] = part.centred[0] + table.means[0]
+        complete[part.numbers] = part.centred[0] + table.means[0]
     return np.where(np.isnan(rows), complete, rows)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -17,6 +19,8 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from mixtura.algorithms.em import EM
 from mixtura.algorithms.restarts import Selection
 from mixtura.algorithms.shrinkage import ShrunkEM
+from mixtura.algorithms.source import OneBlock
+from mixtura.algorithms.starts import filled, standardised, tightest, trials
 from mixtura.algorithms.stopping import Status
 from mixtura.algorithms.total import covariance_of
 from mixtura.estimators import fitting, imputing
@@ -230,7 +234,7 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
 def fitted_model(
     imputer: MixtureImputer, rows: Any, incomplete: bool
 ) -> tuple[GaussianMixture, int]:
-    """Return the mixture of both stages (docs/guide, equation 30), and how many updates it took."""
+    """Return the mixture of both stages (docs/guide, equation 35), and how many updates it took."""
     k, kind = imputer.n_components, imputer.covariance_type
     weight = imputer.shrinkage
     if isinstance(weight, str):
@@ -242,17 +246,28 @@ def fitted_model(
     assert em.floor is not None
     variances = np.diag(covariance_of(em.total).diagonal())
     target = em.family.floored(variances, em.floor)
+    view = OneBlock(standardised(filled(rows, em), em), np.ones(len(rows)))
+    common.init_params = partial(clusters, view)
     first = fitting.run(common, shrunk(em, target, min(weight, VARIANCE_ROWS)), rows)
     if kind == "tied":
+        common.init_params = "kmeans"
         return published(common, first, rows.dtype), first.result.n_iter
     start = first.result.mixture
     covariances = family_named(kind).pooled(start.covariances, k)
     model = GaussianMixture(k, covariance_type=kind, **shared)
     model.init_params = Mixture(start.weights, start.means, covariances, kind)
-    em = shrunk(fitting.problem(model, rows, None, incomplete), start.covariances, weight)
-    second = fitting.run(model, em, rows)
+    if kind == "full":  # what is known of the table is known
+        em = replace(em, family=family_named(kind))
+    else:
+        em = fitting.problem(model, rows, None, incomplete)
+    second = fitting.run(model, shrunk(em, start.covariances, weight), rows)
     published(model.set_params(init_params="kmeans"), second, rows.dtype)
     return model, first.result.n_iter + second.result.n_iter
+
+
+def clusters(view: OneBlock, X: Any, k: int, random_state: Any) -> NDArray[Any]:
+    """Return labels (n,) by the best of a few runs of k-means on a table that is filled in."""
+    return tightest(trials([view], k, generator(random_state), "auto")).labels
 
 
 def shrunk(em: EM, target: FloatArray, weight: float) -> EM:

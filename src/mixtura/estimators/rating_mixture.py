@@ -340,19 +340,21 @@ class RatingMixture(BaseEstimator):
                 f"users of shape {rows.shape} and items of shape {numbers.shape} make no pairs."
             ) from None
         mean, std = self._predicted(numbers.ravel(), known, rows.ravel())
-        mean, std = mean.reshape(rows.shape), std.reshape(rows.shape)
+        mean, std = self._clipped(mean).reshape(rows.shape), std.reshape(rows.shape)
         return (mean, std) if return_std else mean
 
     def _predicted(self, items: Any, users: Users, rows: Any) -> tuple[FloatArray, FloatArray]:
-        """Return means and standard deviations (n,) in the units of the ratings."""
+        """Return means and standard deviations (n,); ``rows`` may be one user's for all items."""
         mean, variance = np.empty(len(items)), np.empty(len(items))
         for first in range(0, len(items), CHUNK):
             part = slice(first, first + CHUNK)
-            own = predicted(self._predictors, items[part], users, rows[part])
-            mean[part], variance[part] = own
+            own = rows if np.ndim(rows) == 0 else rows[part]
+            mean[part], variance[part] = predicted(self._predictors, items[part], users, own)
         centre, scale = self._units
-        limits = self._limits(self.rating_range_)
-        return np.clip(centre + scale * mean, *limits), scale * np.sqrt(variance)
+        return centre + scale * mean, scale * np.sqrt(variance)
+
+    def _clipped(self, means: FloatArray) -> FloatArray:
+        return np.clip(means, *self._limits(self.rating_range_))
 
     def fold_in(self, ratings: Any) -> Rater:
         """Return what the model knows of a new user from some ratings, without another fit.
@@ -428,9 +430,9 @@ class RatingMixture(BaseEstimator):
         items = np.arange(len(self.items_))
         if exclude_rated:
             items = np.delete(items, rated)
-        mean, std = self._predicted(items, users, np.full(len(items), row))
-        best = np.argsort(-mean, kind="stable")[: int(n)]
-        found = (self.items_[items[best]], mean[best], std[best])
+        mean, std = self._predicted(items, users, row)
+        best = np.argsort(-mean, kind="stable")[: int(n)]  # before clipping makes some equal
+        found = (self.items_[items[best]], self._clipped(mean[best]), std[best])
         return found if return_std else found[:2]
 
     def _row(self, user: Any) -> int:
@@ -458,10 +460,11 @@ class RatingMixture(BaseEstimator):
                 f"a complete matrix of {shape[0]} users x {shape[1]} items has more than "
                 f"{MOST_CELLS:,} cells; call predict for the pairs that are needed."
             )
-        table = np.empty(shape)
+        table: FloatArray = np.empty(shape)
         items = np.arange(shape[1])
         for row in range(shape[0]):
-            table[row] = self._predicted(items, self._known, np.full(shape[1], row))[0]
+            table[row] = self._predicted(items, self._known, row)[0]
+        table = self._clipped(table)
         table[self._ratings.rows, self._ratings.columns] = self._ratings.values
         return table
 
@@ -495,7 +498,7 @@ class RatingMixture(BaseEstimator):
         items = self._items.numbers(given.item_ids.names)[given.items]
         self._check_held_out(users, items)
         mean, std = self._predicted(items, self._known, users)
-        errors = np.abs(mean - given.values)
+        errors = np.abs(self._clipped(mean) - given.values)
         return {
             "n_ratings": len(errors),
             "rmse": float(np.sqrt(np.mean(errors**2))),

@@ -176,19 +176,21 @@ def _checked(users: Any, items: Any, values: Any, user_ids: Ids, item_ids: Ids) 
     if not len(values):
         raise InputError("X holds no rating.")
 
-    def pair(place: Any) -> str:
-        user, item = user_ids.names[users[place]], item_ids.names[items[place]]
-        return f"user {shown(user)}, item {shown(item)}"
+    def pair(user: Any, item: Any) -> str:
+        return f"user {shown(user_ids.names[user])}, item {shown(item_ids.names[item])}"
 
     finite = np.isfinite(values)
     if not finite.all():
         bad = int(np.argmin(finite))
-        raise InputError(f"the rating of {pair(bad)} is {values[bad]}; leave it out or correct it.")
-    order = np.argsort(ratings.keys, kind="stable")
-    twice = np.flatnonzero(np.diff(ratings.keys[order]) == 0)
+        raise InputError(
+            f"the rating of {pair(users[bad], items[bad])} is {values[bad]}; leave it out or "
+            "correct it."
+        )
+    keys = np.sort(ratings.keys)
+    twice = keys[1:][np.diff(keys) == 0]
     if len(twice):
         raise InputError(
-            f"{pair(order[twice[0]])} is rated twice or more; keep one of the ratings, or their "
-            "mean."
+            f"{pair(*divmod(twice[0], len(item_ids.names)))} is rated twice or more; keep one of "
+            "the ratings, or their mean."
         )
     return ratings

@@ -1,4 +1,4 @@
-"""What missing cells (NaN) are, given the observed ones (docs/guide, equations 25 to 29)."""
+"""What missing cells (NaN) are, given the observed ones (docs/guide, equations 32 to 34)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mixtura.model.families.base import FloatArray
 
 
 def expected(block: NDArray[Any], mixture: Mixture) -> NDArray[Any]:
-    """Return the block (b, d) with its missing cells at their means (equations 25 and 26)."""
+    """Return the block (b, d) with its missing cells at their means (equation 32)."""
     filled = block.copy()
     for part in parts(block, mixture):
         _fill(filled, part, _means(part, mixture)[0])
@@ -24,21 +24,21 @@ def expected(block: NDArray[Any], mixture: Mixture) -> NDArray[Any]:
 def expected_with_deviations(
     block: NDArray[Any], mixture: Mixture
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return ``expected`` and the standard deviations (b, d), 0 where observed (equation 27)."""
+    """Return ``expected`` and the standard deviations (b, d), 0 where observed (equation 33)."""
     filled, deviations = block.copy(), np.zeros_like(block)
     for part in parts(block, mixture):
         mean, resp, apart = _means(part, mixture)
         _fill(filled, part, mean)
         between = np.einsum("kb,kbd->bd", resp, apart * apart)
         variances = between + _within(part, resp, mixture)
-        deviations[part.index] = np.where(part.observed, 0.0, np.sqrt(variances))
+        deviations[part.numbers] = np.where(part.observed, 0.0, np.sqrt(variances))
     return filled, deviations
 
 
 def drawn(
     block: NDArray[Any], mixture: Mixture, uniform: FloatArray, normal: FloatArray
 ) -> NDArray[Any]:
-    """Return the block (b, d) with its missing cells drawn (equations 28 and 29).
+    """Return the block (b, d) with its missing cells drawn (equation 34).
 
     ``uniform`` (b,) picks the components and ``normal`` (b, d), of standard normal numbers, the
     cells, so that a row's draw does not depend on the rows beside it.
@@ -48,15 +48,15 @@ def drawn(
     roots = np.linalg.cholesky(mixture.family.full(mixture.covariances, k, d))
     find = correlated if mixture.family.correlated else independent
     for part in parts(block, mixture):
-        rows = np.arange(len(part.index))
+        rows = np.arange(len(part.numbers))
         resp = log_sum_exp(np, part.joint)[1]
-        passed = np.cumsum(resp, axis=0) <= uniform[part.index] * resp.sum(axis=0)
+        passed = np.cumsum(resp, axis=0) <= uniform[part.numbers] * resp.sum(axis=0)
         component = np.minimum(passed.sum(axis=0), k - 1)
         # A whole row less what its own observed cells tell of it has the right covariance.
         free = np.empty(part.observed.shape)
         for j in range(k):
             own = component == j
-            free[own] = normal[part.index[own]] @ roots[j].T
+            free[own] = normal[part.numbers[own]] @ roots[j].T
         simulated = np.where(part.observed, free + mixture.means[component], np.nan)
         told = find(rows, simulated, part.observed, mixture).centred[component, rows]
         mean = mixture.means[component] + part.centred[component, rows]
@@ -66,7 +66,7 @@ def drawn(
 
 def _fill(filled: NDArray[Any], part: Part, values: FloatArray) -> None:
     """Write values (b, d) into the missing cells of a part's rows."""
-    filled[part.index] = np.where(part.observed, filled[part.index], values)
+    filled[part.numbers] = np.where(part.observed, filled[part.numbers], values)
 
 
 def _means(part: Part, mixture: Mixture) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -32,7 +32,7 @@ class Part(NamedTuple):
 
     Attributes
     ----------
-    index : ndarray (b,)
+    numbers : ndarray (b,)
         Numbers of the rows in their block.
     observed : ndarray of bool (b, d)
         Which cells are.
@@ -47,7 +47,7 @@ class Part(NamedTuple):
         are independent, the variances of all cells whatever the pattern.
     """
 
-    index: NDArray[np.intp]
+    numbers: NDArray[np.intp]
     observed: NDArray[np.bool_]
     joint: FloatArray
     centred: FloatArray
@@ -62,7 +62,7 @@ def expect(
     statistics = Statistics.zeros(mixture.family, mixture.means)
     for part in parts(block, mixture):
         density, resp = log_sum_exp(np, part.joint)
-        weights = np.ones(len(part.index)) if sample_weight is None else sample_weight[part.index]
+        weights = np.ones(len(part.numbers)) if sample_weight is None else sample_weight[part.numbers]
         statistics += moments(
             part, resp * weights, float(density @ weights), float(weights.sum()), mixture
         )
@@ -105,8 +105,8 @@ def parts(block: Any, mixture: Mixture) -> Iterator[Part]:
     if not mixture.family.correlated:
         step = max(1, BLOCK_DOUBLES // (k * d))
         for start in range(0, len(block), step):
-            index = np.arange(start, min(start + step, len(block)))
-            yield find(index, block, observed, mixture)
+            numbers = np.arange(start, min(start + step, len(block)))
+            yield find(numbers, block, observed, mixture)
         return
     order, _ = grouped(observed)
     step = max(1, BLOCK_DOUBLES // (k * d * d))
@@ -115,29 +115,29 @@ def parts(block: Any, mixture: Mixture) -> Iterator[Part]:
 
 
 def independent(
-    index: NDArray[np.intp], block: Any, observed: NDArray[np.bool_], mixture: Mixture
+    numbers: NDArray[np.intp], block: Any, observed: NDArray[np.bool_], mixture: Mixture
 ) -> Part:
     """Return what is known of some rows where columns are independent."""
     k, d = mixture.means.shape
-    seen = observed[index]
+    seen = observed[numbers]
     variances = mixture.family.full(mixture.covariances, k, d).diagonal(axis1=1, axis2=2)
     roots = np.sqrt(variances)
-    rows = np.asarray(block[index], dtype=np.float64)
+    rows = np.asarray(block[numbers], dtype=np.float64)
     centred = np.where(seen, rows - mixture.means[:, None, :], 0.0)
     with np.errstate(over="ignore", divide="ignore"):
         whitened = centred / roots[:, None, :]
         squared = np.sum(whitened * whitened, axis=-1)
         normaliser = (np.log(2.0 * np.pi) + 2.0 * np.log(roots)) @ seen.T
         joint = np.log(mixture.weights)[:, None] - 0.5 * (normaliser + squared)
-    return Part(index, seen, np.maximum(joint, LOWEST), centred, np.zeros_like(index), variances)
+    return Part(numbers, seen, np.maximum(joint, LOWEST), centred, np.zeros_like(numbers), variances)
 
 
 def correlated(
-    index: NDArray[np.intp], block: Any, observed: NDArray[np.bool_], mixture: Mixture
+    numbers: NDArray[np.intp], block: Any, observed: NDArray[np.bool_], mixture: Mixture
 ) -> Part:
     """Return what is known of some rows, ordered by pattern, where columns are correlated."""
     d = mixture.n_features
-    seen = observed[index]
+    seen = observed[numbers]
     new = np.concatenate([[True], (seen[1:] != seen[:-1]).any(axis=1)])
     pattern = np.cumsum(new) - 1
     patterns = seen[new]
@@ -150,7 +150,7 @@ def correlated(
     explained = covariances @ roots.swapaxes(2, 3)
     missing = ~patterns[:, None, :, None] & ~patterns[:, None, None, :]
     rest = np.where(missing, covariances - explained @ explained.swapaxes(2, 3), 0.0)
-    rows = np.asarray(block[index], dtype=np.float64)
+    rows = np.asarray(block[numbers], dtype=np.float64)
     centred = np.where(seen[:, None, :], rows[:, None, :] - mixture.means, 0.0)  # (b, k, d)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         whitened = np.matvec(roots[pattern], centred)
@@ -159,14 +159,14 @@ def correlated(
         joint = np.log(mixture.weights) - 0.5 * (constants[pattern] + squared)
     filled = np.where(seen[:, None, :], centred, np.matvec(explained[pattern], whitened))
     joint = np.where(joint > LOWEST, joint, LOWEST).T
-    return Part(index, seen, joint, filled.transpose(1, 0, 2), pattern, rest)
+    return Part(numbers, seen, joint, filled.transpose(1, 0, 2), pattern, rest)
 
 
 def responsibilities(block: Any, mixture: Mixture) -> FloatArray:
     """Return the responsibilities (b, k)."""
     resp = np.empty((len(block), mixture.n_components))
     for part in parts(block, mixture):
-        resp[part.index] = log_sum_exp(np, part.joint)[1].T
+        resp[part.numbers] = log_sum_exp(np, part.joint)[1].T
     return resp
 
 
@@ -174,7 +174,7 @@ def log_prob(block: Any, mixture: Mixture) -> FloatArray:
     """Return the log-density (b,) of the observed cells of each row, in nats."""
     densities = np.empty(len(block))
     for part in parts(block, mixture):
-        densities[part.index] = log_sum_exp(np, part.joint)[0]
+        densities[part.numbers] = log_sum_exp(np, part.joint)[0]
     return densities
 
 
@@ -182,5 +182,5 @@ def labels(block: Any, mixture: Mixture) -> NDArray[np.intp]:
     """Return the most probable component (b,) of each row."""
     numbers = np.empty(len(block), dtype=np.intp)
     for part in parts(block, mixture):
-        numbers[part.index] = part.joint.argmax(axis=0)
+        numbers[part.numbers] = part.joint.argmax(axis=0)
     return numbers

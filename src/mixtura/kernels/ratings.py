@@ -40,11 +40,20 @@ class Ratings:
 
     @classmethod
     def of(cls, rows: Any, columns: Any, values: Any, shape: tuple[int, int]) -> Ratings:
-        """Return ratings given one by one, in any order."""
-        order = np.lexsort((columns, rows))
-        starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))])
-        own = np.asarray(columns)[order].astype(np.int32)
-        return cls(starts.astype(np.int64), own, np.asarray(values)[order], shape[1])
+        """Return ratings given one by one, in any order, of different cells."""
+        matrix = sparse.coo_array((values, (rows, columns)), shape=shape).tocsr()
+        matrix.sort_indices()
+        return cls._of(matrix, shape[1])
+
+    @classmethod
+    def _of(cls, matrix: Any, n_columns: int) -> Ratings:
+        starts, columns = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
+        return cls(starts, columns, matrix.data, n_columns)
+
+    def matrix(self, values: FloatArray) -> Any:
+        """Return the ratings with other values as a sparse matrix (n_rows, n_columns)."""
+        cells = (values, self.columns, self.starts)
+        return sparse.csr_array(cells, shape=(self.n_rows, self.n_columns))
 
     @property
     def n_rows(self) -> int:
@@ -63,7 +72,7 @@ class Ratings:
 
     def transposed(self) -> Ratings:
         """Return the same ratings by column."""
-        return Ratings.of(self.columns, self.rows, self.values, (self.n_columns, self.n_rows))
+        return Ratings._of(self.matrix(self.values).tocsc(), self.n_rows)
 
     def scaled(self, mean: float, scale: float) -> Ratings:
         """Return ratings ``(r - mean) / scale``."""
@@ -115,11 +124,7 @@ class NumPyPasses:
 
     def __init__(self, ratings: Ratings) -> None:
         self.counts = ratings.counts
-        shape = (ratings.n_rows, ratings.n_columns)
-        self._powers = [
-            sparse.csr_array((ratings.values**p, ratings.columns, ratings.starts), shape=shape)
-            for p in range(3)
-        ]
+        self._powers = [ratings.matrix(ratings.values**power) for power in range(3)]
 
     def user_sums(self, means: FloatArray, precisions: FloatArray, spreads: FloatArray) -> UserSums:
         """Return the sums of all users."""

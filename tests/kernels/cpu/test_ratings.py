@@ -6,12 +6,12 @@ from functools import partial
 
 import numpy as np
 import pytest
-from rating_problems import item_sums, standardised, user_sums
 
 from mixtura.kernels.cpu import ratings as cpu
 from mixtura.kernels.cpu.ratings import CompiledPasses
 from mixtura.kernels.ratings import Ratings
 from mixtura.sources.threads import for_each
+from rating_problems import item_sums, standardised, user_sums
 
 
 @pytest.mark.parametrize("k", [1, 3, 8, 20])

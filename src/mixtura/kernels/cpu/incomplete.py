@@ -30,6 +30,7 @@ def expect(
     way, arguments = _arguments(mixture)
     kernel = machine_code(f"expect_{way}", way, block.dtype)
     zeroth, empty, first = np.zeros(k), np.zeros(k), np.zeros((k, d))
+    second: FloatArray
     if way == "patterns":
         second = np.zeros((len(arguments[1]), d, d))
         loglik = kernel(block, weights, *arguments, zeroth, empty, first, second)
