@@ -20,7 +20,7 @@ QUIET = 0.5
 def arguments() -> argparse.Namespace:
     """Return what was asked for on the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("benchmark", choices=["gmm", "kmeans"])
+    parser.add_argument("benchmark", choices=["gmm", "imputation", "kmeans", "missing", "ratings"])
     parser.add_argument("--cases", default="", help="only measurements whose name contains this")
     parser.add_argument("--repeats", type=int, help="pairs per comparison")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")

@@ -22,7 +22,7 @@ from mixtura.sources.threads import n_threads
 ROOT = Path(__file__).parents[1]
 LIBRARIES = (
     *("numpy", "scipy", "scikit-learn", "numba", "llvmlite"),
-    *("faiss-cpu", "torch", "pomegranate"),
+    *("faiss-cpu", "torch", "pomegranate", "scikit-surprise"),
 )
 VARIABLES = ("MIXTURA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_CPU_NAME")
 

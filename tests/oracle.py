@@ -186,7 +186,9 @@ def check_incomplete_units(kernels: Kernels, name: str) -> None:
     """Check far offsets and columns of very different units, exact in binary digits."""
     X, weights, mixture, _ = incomplete_case(name, (140, 7, 2, 0.3), "float64", "fractional")
     X, means = np.round(X * 2.0**18) / 2.0**18, np.round(mixture.means * 2.0**18) / 2.0**18
-    wanted = reference.expect(X, weights, Mixture(mixture.weights, means, mixture.covariances, name))
+    wanted = reference.expect(
+        X, weights, Mixture(mixture.weights, means, mixture.covariances, name)
+    )
     units = 2.0 ** np.array([-26, -13, 0, 5, 13, 20, 26]) if name != "spherical" else np.ones(7)
     offset = 2.0**27 * units
     square = {"full": units[:, None] * units, "tied": units[:, None] * units}.get(name, units**2)

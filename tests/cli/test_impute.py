@@ -157,6 +157,14 @@ def test_usage(run: Any, model: Path, centres: Path, holes: Path, tmp_path: Path
     assert "holes-1.csv is what the command reads" in run(*numbered, code=3).stderr
 
 
+def test_tiny_tables(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n2,\n")
+    assert run("impute", path).stdout.splitlines()[:2] == ["a,b", "1,2"]
+    path.write_text("a,b\n1,2\n")
+    assert "has 1 row; a fit needs at least 2." in run("impute", path, code=3).stderr
+
+
 REAL = {
     "penguins": ["--drop", "species,island,sex,year"],
     "airquality": ["--drop", "Month,Day"],

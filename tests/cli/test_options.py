@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import pyarrow as pa
@@ -102,3 +103,14 @@ def test_errors_name_the_table_and_the_column() -> None:
     assert str(raised.value) == "t.csv: column 'b' holds large numbers; raise --n-init."
     with pytest.raises(TableError, match=r"^as it is\.$"), naming(source, ["a", "b"]):
         raise TableError("as it is.")
+
+
+def test_warnings_name_the_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        monkeypatch.setattr(warnings, "showwarning", lambda text, *_, **__: shown.append(str(text)))
+        with naming(Table("t", pa.table({})), ["a", "b", "c"]):
+            warnings.warn("Constant: column 0, 2. Flat: column 1.", UserWarning, stacklevel=1)
+        warnings.warn("column 0", UserWarning, stacklevel=1)
+    assert shown == ["Constant: columns 'a', 'c'. Flat: column 'b'.", "column 0"]

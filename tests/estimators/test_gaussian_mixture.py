@@ -28,6 +28,7 @@ from sklearn.preprocessing import StandardScaler
 import mixtura
 from mixtura import GaussianMixture, InputError, Mixture, Status, Step
 from mixtura.kernels import array_api, cpu
+from problems import with_holes
 
 FAMILIES = ("full", "tied", "diag", "spherical")
 CENTRES = np.array([[0.0, 0.0], [6.0, 1.0], [2.0, 7.0]])
@@ -940,3 +941,96 @@ def test_default_fit_is_no_worse_than_sklearns(X: Any, covariance_type: str) -> 
     ours = GaussianMixture(3, covariance_type=covariance_type, random_state=0).fit(X)
     theirs = Theirs(3, covariance_type=covariance_type, random_state=0).fit(X)
     assert ours.score(X) >= theirs.score(X)
+
+
+# Missing cells
+
+
+def holed(X: Any, share: float = 0.2, seed: int = 1) -> Any:
+    """Return a copy without a share of its cells, one row without any."""
+    rows = with_holes(np.random.default_rng(seed), np.asarray(X), share)
+    rows[7] = np.nan
+    return rows
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+@pytest.mark.parametrize("covariance_type", FAMILIES)
+def test_groups_are_found_where_cells_are_missing(
+    X: Any, covariance_type: str, engine: str
+) -> None:
+    options: Any = {"covariance_type": covariance_type, "engine": engine, "random_state": 0}
+    complete = GaussianMixture(3, **options).fit(X)
+    model = GaussianMixture(3, **options).fit(holed(X))
+    assert model.converged_
+    order, wanted = (m.means_[:, 0].argsort() for m in (model, complete))
+    assert_allclose(model.means_[order], complete.means_[wanted], atol=0.35)
+    assert_allclose(model.weights_[order], complete.weights_[wanted], atol=0.06)
+
+
+@pytest.mark.parametrize("covariance_type", FAMILIES)
+def test_every_method_takes_missing_cells(X: Any, covariance_type: str) -> None:
+    rows = holed(X)
+    model = GaussianMixture(3, covariance_type=covariance_type, random_state=0)
+    labels = model.fit_predict(rows)
+    mixture = model.mixture_
+    assert_array_equal(model.predict(rows), labels)
+    assert_allclose(model.predict_proba(rows), mixture.responsibilities(rows), atol=1e-12)
+    assert_allclose(model.score_samples(rows), mixture.log_prob(rows), rtol=1e-11)
+    assert model.score(rows) == pytest.approx(mixture.log_prob(rows).mean(), rel=1e-12)
+    assert model.bic(rows) == pytest.approx(mixture.bic(rows), rel=1e-12)
+    assert model.aic(rows) == pytest.approx(mixture.aic(rows), rel=1e-12)
+    assert_allclose(model.predict_proba(rows)[7], model.weights_, rtol=1e-12)
+    assert model.score_samples(rows[7:8])[0] == pytest.approx(0.0, abs=1e-12)
+    assert model.lower_bound_ == pytest.approx(model.score(rows), rel=1e-11)
+    assert_allclose(model.predict_proba(rows[[3]])[0], model.predict_proba(rows)[3], rtol=1e-12)
+
+
+@pytest.mark.parametrize("covariance_type", FAMILIES)
+def test_single_precision_with_missing_cells(X: Any, covariance_type: str) -> None:
+    rows = holed(X).astype(np.float32)
+    model, double = (
+        GaussianMixture(3, covariance_type=covariance_type, random_state=0).fit(each)
+        for each in (rows, rows.astype(np.float64))
+    )
+    assert model.means_.dtype == np.float32
+    assert_allclose(model.means_, double.means_, rtol=1e-5)
+    assert_array_equal(model.predict(rows), double.predict(rows))
+
+
+def test_frames_say_missing_in_many_ways(X: Any) -> None:
+    frame = pd.DataFrame(holed(X), columns=["width", "height"])
+    model = GaussianMixture(3, random_state=0).fit(frame)
+    nullable = frame.astype("Float64")
+    assert nullable.loc[7, "width"] is pd.NA
+    objects = frame.astype(object).where(frame.notna(), None)
+    for other in (nullable, objects, frame.astype(object).where(frame.notna(), pd.NA)):
+        again = GaussianMixture(3, random_state=0).fit(other)
+        assert_array_equal(again.means_, model.means_)
+        assert_array_equal(again.predict_proba(other), model.predict_proba(frame))
+
+
+def test_columns_without_a_value_are_named(X: Any) -> None:
+    frame = pd.DataFrame(X, columns=["width", "height"]).assign(depth=np.nan)
+    with pytest.raises(InputError, match=r"column 'depth' of X is missing in every row: .*Leave"):
+        GaussianMixture(3).fit(frame)
+    with pytest.raises(InputError, match="column 2 of X is missing in every row"):
+        GaussianMixture(3).fit(frame.to_numpy())
+    frame.loc[:9, "depth"] = 1.0
+    weights = (np.arange(300) > 9).astype(float)
+    with pytest.raises(InputError, match="'depth' of X is missing in every row of positive sample"):
+        GaussianMixture(3).fit(frame, sample_weight=weights)
+    model = GaussianMixture(2, random_state=0).fit(X)
+    assert np.isfinite(model.predict_proba(np.c_[X[:, 0], np.full(300, np.nan)])).all()
+
+
+def test_infinity_is_refused_beside_missing_cells(X: Any) -> None:
+    frame = pd.DataFrame(holed(X), columns=["width", "height"])
+    frame.loc[3, "height"] = -np.inf
+    with pytest.raises(
+        InputError, match=r"X holds -inf in row 3, column 'height'; .*, or NaN where"
+    ):
+        GaussianMixture(3).fit(frame)
+
+
+def test_scikit_learn_is_told_that_cells_may_be_missing() -> None:
+    assert sklearn.utils.get_tags(GaussianMixture()).input_tags.allow_nan

@@ -63,18 +63,25 @@ def test_cells_are_filled_and_the_others_stay() -> None:
     typed = {
         "single": pa.array([1.5, None, 0.1], pa.float32()),
         "whole": pa.array([1, 2, None], pa.int64()),
+        "words": pa.array(["1", "NA", "3"]),
+        "truth": pa.array([True, None, False]),
         "kept": pa.array([1, None, 3], pa.int8()),
     }
     fill = {
-        "single": np.array([np.nan, 2.5, np.nan]),
-        "whole": np.array([np.nan, np.nan, 0.25]),
-        "kept": np.full(3, np.nan),
+        "single": np.array([1.5, 2.5, np.float32(0.1)]),
+        "whole": np.array([1.0, 2.0, 0.25]),
+        "words": np.array([1.0, 2.0, 3.0]),
+        "truth": np.array([1.0, 0.5, 0.0]),
+        "kept": np.array([1.0, 2.0, 3.0]),
     }
-    columns = Table("t", pa.table(typed)).filled(fill).columns
-    assert columns.schema.types == [pa.float32(), pa.float64(), pa.int8()]
-    assert columns.column("single").to_pylist() == [1.5, 2.5, np.float32(0.1)]
-    assert columns.column("whole").to_pylist() == [1.0, 2.0, 0.25]
-    assert columns.column("kept").to_pylist() == [1, None, 3]
+    missing = {name: np.array([False, True, False]) for name in typed}
+    missing |= {"whole": np.array([False, False, True]), "kept": np.zeros(3, dtype=bool)}
+    columns = Table("t", pa.table(typed)).filled(fill, missing).columns
+    double = pa.float64()
+    assert columns.schema.types == [pa.float32(), double, double, double, pa.int8()]
+    for name, values in fill.items():
+        expected = [1, None, 3] if name == "kept" else values.tolist()
+        assert columns.column(name).to_pylist() == expected
     text = Table("t", pa.table({"a": ["01.50", " NA", "x"]}), is_text=True)
-    filled = text.filled({"a": np.array([np.nan, 1 / 3, np.nan])}).columns.column("a")
-    assert filled.to_pylist() == ["01.50", "0.3333333333333333", "x"]
+    filled = text.filled({"a": np.array([1.5, 1 / 3, np.nan])}, {"a": missing["words"]})
+    assert filled.columns.column("a").to_pylist() == ["01.50", "0.3333333333333333", "x"]

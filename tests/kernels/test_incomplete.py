@@ -79,7 +79,9 @@ def test_moments_under_given_responsibilities(name: str) -> None:
     assert statistics.zeroth.tolist() == [0.0, 1.0]
     assert_close(statistics.support, [np.zeros(3), tells], 1e-14)
     assert_close(statistics.first, [np.zeros(3), mean], 1e-13)
-    total = {"full": square, "tied": square, "diag": np.diag(square)}.get(name, np.trace(square) / 3)
+    total = {"full": square, "tied": square, "diag": np.diag(square)}.get(
+        name, np.trace(square) / 3
+    )
     found = statistics.second if name == "tied" else statistics.second[1]
     assert_close(found, total, 1e-13)
 

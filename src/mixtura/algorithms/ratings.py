@@ -22,9 +22,12 @@ LEAST = 1e-6
 #: Degrees of freedom of the users' scales: below the first the noise had hardly a variance, above
 #: the second all users are alike.
 FREEDOM = (3.0, 1e4)
-#: Shares of the variance of all ratings that effects, deviations and noise start from, and of the
-#: deviations that are drawn: large, as equal components are a saddle.
+#: Shares of the variance of all ratings that effects and noise start from, and of the deviations
+#: that are drawn: large, as equal components are a saddle.
 EFFECT, NOISE, DRAWN = 0.2, 0.6, 0.3
+#: What starts take in turn for the variance of the deviations: with the first, deviations that
+#: ratings are too few for shrink at once; with the second, groups are found in few ratings.
+DEVIATIONS = (0.05, 0.2)
 #: Ratings of an item by a component that the component's other items count as, where items have
 #: a noise of their own. Chosen on ratings held out of the training parts of three data sets.
 STRENGTH = 100.0
@@ -89,8 +92,9 @@ class Predictors:
     """Tables (n_items + 1, k) from which ratings are predicted; the last row is a new item's."""
 
     means: FloatArray
-    precisions: FloatArray
     spreads: FloatArray
+    precisions: FloatArray
+    log_precisions: FloatArray
 
 
 @dataclass(frozen=True)
@@ -110,8 +114,8 @@ class Prior:
 State = tuple[Raters, Users]
 
 
-def start(n_items: int, k: int, rng: np.random.Generator) -> Raters:
-    """Return components of falling weights that differ by random deviations.
+def start(n_items: int, k: int, rng: np.random.Generator, number: int = 0) -> Raters:
+    """Return start ``number``: components of falling weights that differ by random deviations.
 
     Were all as large, none would have the ratings to tell its deviations from noise, and where
     ratings are few the variance of the deviations would fall to nothing before any had.
@@ -127,7 +131,7 @@ def start(n_items: int, k: int, rng: np.random.Generator) -> Raters:
         effect_variance=EFFECT,
         deviations=rng.normal(0.0, np.sqrt(DRAWN), table.shape),
         deviations_spread=table + LEAST,
-        deviation_variance=EFFECT,
+        deviation_variance=DEVIATIONS[number % len(DEVIATIONS)],
         variances=table + NOISE,
         typical_variances=np.full(k, NOISE),
     )
@@ -291,18 +295,19 @@ def predictors(raters: Raters) -> Predictors:
     """Return what predictions need of the items, with a row for one that nobody has rated."""
     k = len(raters.weights)
     unseen = raters.effect_variance + raters.deviation_variance
+    precisions = 1.0 / np.vstack([raters.variances, raters.typical_variances])
     return Predictors(
         means=np.vstack([raters.means, raters.offsets]),
-        precisions=np.vstack([1.0 / raters.variances, 1.0 / raters.typical_variances]),
         spreads=np.vstack([raters.spreads, np.full(k, unseen)]),
+        precisions=precisions,
+        log_precisions=np.log(precisions),
     )
 
 
 def newcomer(raters: Raters, items: Predictors, numbers: Any, values: FloatArray) -> Users:
     """Return the posterior of one user who gave these items these ratings."""
-    means, w, spreads = (table[numbers] for table in (items.means, items.precisions, items.spreads))
-    apart = values[:, None] - means
-    terms = (w, w * apart, w * (apart**2 + spreads), np.log(w))
+    w, apart = items.precisions[numbers], values[:, None] - items.means[numbers]
+    terms = (w, w * apart, w * (apart**2 + items.spreads[numbers]), items.log_precisions[numbers])
     sums = UserSums(*(term.sum(axis=0, keepdims=True) for term in terms))
     return posterior(raters, sums, np.array([len(values)]))
 

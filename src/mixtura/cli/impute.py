@@ -10,7 +10,7 @@ import typer
 from numpy.typing import NDArray
 from rich.console import RenderableType
 
-from mixtura import GaussianMixture, InputError, MixtureImputer
+from mixtura import GaussianMixture, InputError, MixtureImputer, TableError
 from mixtura.cli.console import facts, grid, hush, number, print_json, show
 from mixtura.cli.fit import Covariance
 from mixtura.cli.fitting import report_columns
@@ -108,7 +108,8 @@ def impute(
         numeric = numeric_columns(source, names_in(columns), names_in(drop), allow_missing=True)
         report_columns(numeric, explicit=columns is not None)
         kind = covariance.value if covariance else "full"
-        fitted = fit(source, numeric, components or COMPONENTS, kind, seed, threads)
+        k = components or min(COMPONENTS, source.n_rows)
+        fitted = fit(source, numeric, k, kind, seed, threads)
     else:
         fitted, names = stored(model, threads)
         numeric = matching_columns(source, fitted, names)
@@ -154,6 +155,8 @@ def fit(
     source: Table, numeric: Numeric, components: int, kind: str, seed: int, threads: int | None
 ) -> GaussianMixture:
     """Return a mixture fitted to the table, as ``MixtureImputer`` fits it."""
+    if source.n_rows == 1:
+        raise TableError(f"{source.source} has 1 row; a fit needs at least 2.")
     imputer = MixtureImputer(components, covariance_type=kind, random_state=seed, n_jobs=threads)
     with naming(source, numeric.names):
         return imputer.fit(numeric.X).model_
@@ -183,8 +186,10 @@ def completed(
     source: Table, numeric: Numeric, filled: NDArray[Any], deviations: NDArray[Any] | None
 ) -> Table:
     """Return the table with its missing cells filled in, and their standard deviations."""
-    values = np.where(np.isnan(numeric.X), filled, np.nan)
-    table = source.filled(dict(zip(numeric.names, values.T, strict=True)))
+    columns, missing = (
+        dict(zip(numeric.names, array.T, strict=True)) for array in (filled, np.isnan(numeric.X))
+    )
+    table = source.filled(columns, missing)
     if deviations is None:
         return table
     each = dict(zip(numeric.names, deviations.T, strict=True))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import math
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -141,13 +142,33 @@ def in_flags(text: str) -> str:
     return PARAMETER.sub(lambda match: FLAGS[match[1]] + (" " if match[2] else ""), text)
 
 
+def in_names(text: str, names: list[str]) -> str:
+    """Return a message of the library with its columns called by their names."""
+
+    def called(match: re.Match[str]) -> str:
+        return named("column", [names[int(number)] for number in match[1].split(", ")])
+
+    return re.sub(r"\bcolumn (\d+(?:, \d+)*)\b", called, text)
+
+
 @contextmanager
 def naming(table: Table, names: list[str]) -> Iterator[None]:
-    """Let an error of the library name the table and its columns, and parameters as options."""
+    """Let an error or a warning of the library name the columns of the table.
+
+    Errors name the table, too, and call parameters as the options are called.
+    """
+    show = warnings.showwarning
+
+    def shown(message: Warning | str, *rest: Any, **more: Any) -> None:
+        show(in_names(str(message), names), *rest, **more)
+
+    warnings.showwarning = shown
     try:
         yield
     except (TableError, ModelFileError):
         raise
     except InputError as error:
-        text = re.sub(r"\bcolumn (\d+)\b", lambda m: f"column '{names[int(m[1])]}'", str(error))
-        raise TableError(f"{table.source}: {in_flags(text)}") from None
+        text = in_names(in_flags(str(error)), names)
+        raise TableError(f"{table.source}: {text}") from None
+    finally:
+        warnings.showwarning = show

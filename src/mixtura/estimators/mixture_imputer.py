@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.impute import MissingIndicator
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
@@ -108,7 +107,7 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
     >>> from mixtura import MixtureImputer
     >>> X = np.array([[1, 2], [2, 4], [3, 6.1], [4, 7.9], [5, np.nan]])
     >>> MixtureImputer(1, shrinkage=0).fit_transform(X)[-1].round(1)
-    array([5., 9.9])
+    array([5. , 9.9])
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -178,6 +177,8 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
         rows, incomplete = validated_table(self, X, fitting=True)
         self.model_, self.n_iter_ = fitted_model(self, rows, incomplete)
         if self.add_indicator:
+            from sklearn.impute import MissingIndicator  # brings much of scikit-learn with it
+
             self.indicator_ = MissingIndicator(error_on_new=False).fit(rows)
         return self
 

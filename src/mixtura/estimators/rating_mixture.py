@@ -286,8 +286,8 @@ class RatingMixture(BaseEstimator):
         rng = generator(check_random_state(self.random_state))
         starts = STARTS if n * k <= FEW else 1
         runs = (
-            fit(passes, start(ratings.n_columns, k, rng), prior, rule, self.max_iter)
-            for _ in range(starts if isinstance(self.n_init, str) else self.n_init)
+            fit(passes, start(ratings.n_columns, k, rng, number), prior, rule, self.max_iter)
+            for number in range(starts if isinstance(self.n_init, str) else self.n_init)
         )
         return max(runs, key=lambda run: run.values[-1])
 

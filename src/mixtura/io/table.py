@@ -74,27 +74,28 @@ class Table:
             extended = extended.append_column(name, pa.array(values))
         return replace(self, columns=extended)
 
-    def filled(self, columns: Mapping[str, NDArray[np.floating[Any]]]) -> Table:
-        """Return the table with the values in place of cells; NaN leaves a cell as it is.
+    def filled(
+        self, columns: Mapping[str, NDArray[Any]], missing: Mapping[str, NDArray[np.bool_]]
+    ) -> Table:
+        """Return the table with the ``missing`` cells of columns replaced by these numbers.
 
-        Text and floating-point columns keep their type, others become floating-point numbers.
+        Text and floating-point columns keep their type and all other cells; columns of other
+        types become the numbers.
         """
         changed = self.columns
         for name, values in columns.items():
-            column, new = changed.column(name), ~np.isnan(values)
+            new, column = missing[name], changed.column(name)
             if not new.any():
                 continue
-            kind = column.type if pa.types.is_floating(column.type) else pa.float64()
             if self.is_text:
-                kind, texts = pa.string(), np.full(len(values), None, dtype=object)
+                texts = np.full(len(values), None, dtype=object)
                 texts[new] = [repr(float(value)) for value in values[new]]
-                cells = pa.array(texts, kind)
+                column = pc.if_else(pa.array(new), pa.array(texts, pa.string()), column)
+            elif pa.types.is_floating(column.type):
+                column = pc.if_else(pa.array(new), pa.array(values).cast(column.type), column)
             else:
-                cells = pa.array(values).cast(kind)
-            old = column.cast(kind, safe=False)
-            changed = changed.set_column(
-                changed.column_names.index(name), name, pc.if_else(pa.array(new), cells, old)
-            )
+                column = pa.array(values)
+            changed = changed.set_column(changed.column_names.index(name), name, column)
         return replace(self, columns=changed)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mixtura.kernels.incomplete import Part, correlated, independent, parts
 from mixtura.model import Mixture
 from mixtura.model.density import log_sum_exp
-from mixtura.model.families.base import FloatArray
+from mixtura.model.families.base import FloatArray, cholesky
 
 
 def expected(block: NDArray[Any], mixture: Mixture) -> NDArray[Any]:
@@ -45,7 +45,7 @@ def drawn(
     """
     filled = block.copy()
     k, d = mixture.means.shape
-    roots = np.linalg.cholesky(mixture.family.full(mixture.covariances, k, d))
+    roots = cholesky(mixture.family.full(mixture.covariances, k, d))
     find = correlated if mixture.family.correlated else independent
     for part in parts(block, mixture):
         rows = np.arange(len(part.numbers))

@@ -1,4 +1,4 @@
-"""Rows that miss few columns, completed one by one."""
+"""Rows that miss few columns, completed one by one; in plain Python, to save compilation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_bases_of_nearly_dependent_columns_are_orthonormal() -> None:
     rng = np.random.default_rng(3)
     factor = np.outer(rng.normal(size=8), np.ones(8)) + 1e-7 * rng.normal(size=(8, 8))
     lost, basis, triangle = np.array([1, 4, 6]), np.empty((3, 8)), np.zeros((3, 3))
-    log_det = completed.orthonormal(factor, lost, basis, triangle)
+    log_det = completed.orthonormal.py_func(factor, lost, basis, triangle)
     assert_close(basis @ basis.T, np.eye(3), 1e-14)
     assert_close(basis.T @ triangle, factor[:, lost], 1e-14)
     assert log_det == pytest.approx(2 * np.log(np.abs(np.diag(triangle))).sum(), rel=1e-13)
@@ -29,8 +29,8 @@ def test_a_row_is_completed_by_regression() -> None:
     whitened, x = np.empty(5 * ROWS), np.zeros(5 * ROWS)
     whitened[3::ROWS] = factor @ deviation
     basis, triangle = np.empty((3, 5)), np.empty((3, 3))
-    log_det = completed.orthonormal(factor, LOST, basis, triangle)
-    squared = completed.complete(
+    log_det = completed.orthonormal.py_func(factor, LOST, basis, triangle)
+    squared = completed.complete.py_func(
         whitened, 3, LOST, basis, triangle, x, np.empty(5), np.empty(5)
     )
     seen = np.flatnonzero(~np.isnan(row))
@@ -41,12 +41,12 @@ def test_a_row_is_completed_by_regression() -> None:
     total = 3 * np.log(2 * np.pi) + own + log_det + squared
     assert -0.5 * total == pytest.approx(marginal.log_prob(row[None, seen])[0], rel=1e-13)
     out = np.empty(3)
-    completed.conditional_covariance(triangle, 2, out)
+    completed.conditional_covariance.py_func(triangle, 2, out)
     assert_close(out, given.covariances[0][np.tril_indices(2)], 1e-13)
 
 
 def test_missing_columns_are_numbered() -> None:
     lost, X = np.full(4, -1), np.array([[0.0] * 4, [np.nan, 1.0, np.nan, 2.0]])
-    assert completed.lost_columns(X, 0, lost) == 0
-    assert completed.lost_columns(X, 1, lost) == 2
+    assert completed.lost_columns.py_func(X, 0, lost) == 0
+    assert completed.lost_columns.py_func(X, 1, lost) == 2
     assert lost.tolist() == [0, 2, -1, -1]

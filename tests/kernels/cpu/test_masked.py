@@ -42,7 +42,9 @@ def test_rows_are_described_one_by_one(name: str) -> None:
     for i in (0, ROWS - 1, ROWS, 299):
         row = X[i : i + 1]
         np.testing.assert_allclose(incomplete.log_prob(row, mixture), log_prob[i], rtol=1e-13)
-        np.testing.assert_allclose(incomplete.responsibilities(row, mixture)[0], resp[i], atol=1e-14)
+        np.testing.assert_allclose(
+            incomplete.responsibilities(row, mixture)[0], resp[i], atol=1e-14
+        )
         assert incomplete.labels(row, mixture)[0] == labels[i]
     assert np.array_equal(resp.argmax(axis=1), labels)
 

@@ -35,7 +35,11 @@ def run(rng: np.random.Generator, n: int, d: int, m: int) -> np.ndarray:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run_alone(name: str, m: int, length: int) -> None:
     rng = np.random.default_rng([m, length])
-    X, weights, mixture = run(rng, length, 4, m), rng.random(length), random_mixture(rng, name, 2, 4)
+    X, weights, mixture = (
+        run(rng, length, 4, m),
+        rng.random(length),
+        random_mixture(rng, name, 2, 4),
+    )
     statistics = incomplete.expect(X, weights, mixture)
     wanted = incomplete.expect(X[:1], weights[:1], mixture)
     for i in range(1, length):
