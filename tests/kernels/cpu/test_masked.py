@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mixtura import Mixture
 from mixtura.kernels.cpu import incomplete, masked
 from mixtura.kernels.cpu.tiles import TILE_ROWS as ROWS
 from problems import assert_same_statistics, random_mixture, random_rows, with_holes
@@ -73,3 +74,14 @@ def test_infinitely_unlikely_rows_stay_numbers(name: str) -> None:
     X = np.array([[1e160, np.nan, 0.0], [np.nan, np.nan, -1e160]])
     assert np.isfinite(incomplete.log_prob(X, mixture)).all()
     np.testing.assert_allclose(incomplete.responsibilities(X, mixture).sum(axis=1), 1.0)
+
+
+def test_a_missing_cell_of_a_narrow_component_far_away() -> None:
+    # Deviations over variances whose squares overflow, had the cell been there.
+    mixture = Mixture([0.5, 0.5], [[1e5, 0.0], [1e5, 1.0]], [[1e-300, 1.0], [1e-300, 2.0]], "diag")
+    X = np.array([[np.nan, 1.0], [np.nan, 2.0]])
+    wanted = mixture.marginal([1]).log_prob(X[:, 1:])
+    np.testing.assert_allclose(incomplete.log_prob(X, mixture), wanted, rtol=1e-13)
+    statistics = incomplete.expect(X, None, mixture)
+    assert statistics.loglik == pytest.approx(wanted.sum(), rel=1e-13)
+    assert np.isfinite(statistics.second).all()
