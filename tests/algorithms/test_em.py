@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
-from mixtura import Mixture, Status
-from mixtura.algorithms.em import EMPTY
+from mixtura import GaussianMixture, Mixture, Status
+from mixtura.algorithms.em import COLLAPSE_CHECK, EMPTY
 from mixtura.algorithms.restarts import relative_floor
 from mixtura.algorithms.stopping import Stopping, StoppingRule
 from mixtura.kernels import array_api, reference
@@ -266,3 +267,16 @@ def test_an_empty_component_finds_a_new_place_at_what_a_row_tells(name: str) -> 
     assert after.loglik > statistics.loglik
     assert em.total is not None
     assert_close(moved.means[1], [25.0, em.total.centre[0, 1], 25.0], 1e-14)
+
+
+def test_incomplete_fits_end_where_a_component_has_collapsed() -> None:
+    # Three rows have a plane of their own; each update would take their component nearer to it.
+    rng = np.random.default_rng(2)
+    rows = np.vstack([rng.normal(size=(40, 3)), 30.0 + rng.normal(size=(4, 3))])
+    rows[[1, 5, 41, 43], [0, 2, 1, 2]] = np.nan
+    model = GaussianMixture(2, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(rows)
+    assert model.status_ is Status.COLLAPSED
+    assert model.n_iter_ < 2 * COLLAPSE_CHECK
+    assert np.isfinite(model.lower_bound_)

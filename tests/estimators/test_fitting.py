@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, EfficiencyWarning
 
 from mixtura import FitResult, GaussianMixture, InputError, Mixture, Status, Step
 from mixtura.algorithms.restarts import Selection
@@ -333,3 +333,14 @@ def test_a_ridge_where_cells_are_missing(name: str) -> None:
             model.fit(HOLED)
         matrices.append(model.mixture_.family.full(model.covariances_, 2, 2))
     assert_close(matrices[1] - matrices[0], np.stack([0.5 * np.eye(2)] * 2), 1e-9)
+
+
+def test_hopeless_patterns_are_told_with_their_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(400, 12))
+    rows[rng.random(rows.shape) < 0.3] = np.nan
+    monkeypatch.setattr(fitting, "HOPELESS", 0.0)
+    words = r"in \d+ different patterns over 12 columns: .*'full' .* 0 s on \d+ threads\. .*'diag'"
+    with pytest.warns(EfficiencyWarning, match=words):
+        GaussianMixture(2, random_state=0).fit(rows)
+    GaussianMixture(2, covariance_type="diag", random_state=0).fit(rows)  # none to tell of

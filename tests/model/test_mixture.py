@@ -239,7 +239,7 @@ def test_columns_to_keep_are_checked(columns: Any, words: str) -> None:
         ({2: 1.0}, "known holds 2; columns are 0 to 1"),
         ({"a": 1.0}, "known must hold numbers of columns"),
         ({0: np.nan}, "known.* is nan"),
-        ({0: "x"}, "known must be an array of numbers"),
+        ({0: "x"}, r"known\[0\] must be an array of numbers"),
     ],
 )
 def test_known_values_are_checked(known: Any, words: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,10 @@ from mixtura.kernels import Kernels
 from mixtura.model import CovarianceFloor, Family, Mixture, Statistics, maximise
 from mixtura.model.families.base import FloatArray
 
+#: A component has collapsed where its variance in some direction is below this many floors.
+COLLAPSED = 10.0
+#: Updates between looks for a collapsed component of an incomplete table, which EM creeps along.
+COLLAPSE_CHECK = 50
 #: A component with less than this part of the total weight is empty.
 EMPTY = 1e-8
 #: Weights tried for a re-seeded component, relative to an equal share.
@@ -214,6 +219,16 @@ class EM:
             return mixture
         return Mixture(mixture.weights, mixture.means, covariances, mixture.covariance_type)
 
+    def creeps(self, mixture: Mixture) -> bool:
+        """Return whether a component of an incomplete table lies on the floor.
+
+        What it lacks keeps it from settling there: each update takes it a little closer.
+        """
+        if not (self.reseed and self.kernels.allows_missing) or self.floor is None:
+            return False
+        scales = self.family.relative_scales(mixture.covariances, self.floor)
+        return bool((scales <= COLLAPSED).any())
+
     def run(
         self,
         start: Mixture,
@@ -243,9 +258,17 @@ class EM:
             answer = callback(step)
             return isinstance(answer, bool | np.bool_) and bool(answer)
 
+        advance = accelerated_step if accelerate else plain_step
+        updates = count(1)
+
+        def step(path: Path) -> tuple[Path, float]:
+            if next(updates) % COLLAPSE_CHECK == 0 and self.creeps(path.mixture):
+                raise Ended(Status.COLLAPSED)
+            return advance(self, path)
+
         statistics = self.expect(start)
         outcome: Run[Path] = iterate(
-            partial(accelerated_step if accelerate else plain_step, self),
+            step,
             Path(start, statistics),
             statistics.loglik,
             rule,

@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura._errors import SingularCovarianceError
-from mixtura.algorithms.em import EM, FitResult
+from mixtura.algorithms.em import COLLAPSED, EM, FitResult
 from mixtura.algorithms.stopping import Status
 from mixtura.algorithms.total import covariance_of
 from mixtura.model import CovarianceFloor, Mixture
 from mixtura.model.families.base import FloatArray
 
-#: A component has collapsed where its variance in some direction is below this many floors.
-COLLAPSED = 10.0
 #: Log-likelihoods closer than this count as the same optimum (nats per unit of weight).
 SAME_OPTIMUM = 2e-4
 

@@ -23,6 +23,7 @@ from mixtura.estimators.validation import (
     naming_cells,
     validated_responsibilities,
     validated_weights,
+    with_nan,
 )
 from mixtura.kernels import Kernels, choose, work
 from mixtura.kernels.patterns import patterns_of
@@ -148,10 +149,12 @@ def m_step(
     array([[0.],
            [6.]])
     """
-    rows, _ = checked_rows(X, None if previous is None else previous.n_features)
+    rows, incomplete = checked_rows(X, None if previous is None else previous.n_features)
     family = family_named(covariance_type)
     resp = validated_responsibilities(responsibilities, len(rows), name="responsibilities")
     weights = validated_weights(sample_weight, rows)
+    if incomplete and previous is None:
+        check_observed(rows, getattr(X, "columns", None), weights)
     if previous is not None and previous.covariance_type != covariance_type:
         raise InputError(
             f"previous has {previous.covariance_type!r} covariances, not {covariance_type!r}."
@@ -281,7 +284,7 @@ def checked_rows(X: ArrayLike, n_features: int | None) -> tuple[Any, bool]:
     """Return ``X`` as rows of float64 or float32, checked, and whether cells are missing."""
     with naming_cells(X, allow_nan=True):
         rows = check_array(
-            X, dtype=[np.float64, np.float32], input_name="X", ensure_all_finite=False
+            with_nan(X), dtype=[np.float64, np.float32], input_name="X", ensure_all_finite=False
         )
         incomplete = check_finite(rows, allow_nan=True)
     if n_features is not None:

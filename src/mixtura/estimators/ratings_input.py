@@ -78,15 +78,32 @@ def pair_keys(users: Any, items: Any, n_items: int) -> NDArray[np.int64]:
 def id_array(given: Any, noun: str) -> NDArray[Any]:
     """Return ids as an array of int64 or text."""
     array = np.asarray(given)
+    if array.dtype.kind in "OTU" and not isinstance(given, np.ndarray):
+        array = np.asarray(given, dtype=object)  # NumPy would have turned numbers into text
     if array.dtype.kind in "OT":  # pandas keeps text so
-        cells = {type(cell) for cell in array.flat}
-        if len(cells) == 1 and issubclass(next(iter(cells)), str | int | np.integer):
+        kinds = {type(cell): cell for cell in array.flat}
+        for kind, cell in kinds.items():
+            if not issubclass(kind, str | int | np.integer) or kind is bool:
+                raise no_id(cell, noun)
+        if len({issubclass(kind, str) for kind in kinds}) > 1:
+            one, other = (shown(cell) for cell in list(kinds.values())[:2])
+            raise InputError(f"{noun}s are named by text and by numbers: {one} and {other}.")
+        if kinds:
             array = np.array(array.tolist())
+    if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
+        raise no_id(array.max(), noun)
     if array.dtype.kind in "iu":
         return array.astype(np.int64)
     if array.dtype.kind == "U" or array.size == 0:
         return array
-    raise InputError(f"{noun}s must be named by whole numbers or by text, all in the same way.")
+    raise no_id(array.flat[0], noun)
+
+
+def no_id(cell: Any, noun: str) -> InputError:
+    """Return the complaint about what names no user or item."""
+    return InputError(
+        f"{shown(cell)} names no {noun}: {noun}s are named by text or by whole numbers below 2**63."
+    )
 
 
 def read_ratings(X: Any) -> Triplets:

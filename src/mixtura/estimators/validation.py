@@ -52,7 +52,7 @@ def validated_table(
     with naming_cells(X, missing, allow_nan):
         rows = validate_data(
             estimator,
-            X,
+            with_nan(X),
             dtype=[np.float64, np.float32],
             ensure_min_samples=min_rows if fitting else 1,
             ensure_all_finite=False,  # scikit-learn's own look at every cell has one thread
@@ -117,7 +117,7 @@ def naming_cells(X: Any, missing: str = "", allow_nan: bool = False) -> Iterator
     """
     try:
         yield
-    except (ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         found = bad_cell(X, allow_nan)
         if found is None:
             raise
@@ -155,6 +155,14 @@ def bad_cell(X: Any, allow_nan: bool = False) -> tuple[int, int, Any] | None:
         if not np.isfinite(value) and not (allow_nan and is_missing(cell)):
             return row, column, cell if isinstance(cell, str) else value
     return None
+
+
+def with_nan(X: Any) -> Any:
+    """Return a frame with NaN for pandas.NA and None in columns of objects."""
+    dtypes = getattr(X, "dtypes", None)
+    if not hasattr(X, "mask") or dtypes is None or all(dtype.kind != "O" for dtype in dtypes):
+        return X
+    return X.mask(X.isna(), np.nan)
 
 
 def is_missing(cell: Any) -> bool:

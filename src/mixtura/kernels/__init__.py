@@ -16,7 +16,7 @@ ENGINES = ("auto", "numpy", "numba")
 #: of this size takes NumPy about 30 ms, and loading Numba with cached code takes about 0.6 s.
 NUMBA_WORK = 2e6
 #: The same where cells are missing: NumPy then takes some twenty times as long as machine code.
-INCOMPLETE_WORK = 5e5
+INCOMPLETE_WORK = 1e5
 
 
 class Kernels(Protocol):

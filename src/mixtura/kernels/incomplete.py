@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from mixtura.kernels.patterns import grouped
 from mixtura.model import Mixture, Statistics
 from mixtura.model.density import LOWEST, log_sum_exp
-from mixtura.model.families.base import FloatArray
-from mixtura.model.families.full import inverse_lower
+from mixtura.model.families.base import FloatArray, cholesky
 
 name = "numpy"
 compiled = False
@@ -62,7 +61,8 @@ def expect(
     statistics = Statistics.zeros(mixture.family, mixture.means)
     for part in parts(block, mixture):
         density, resp = log_sum_exp(np, part.joint)
-        weights = np.ones(len(part.numbers)) if sample_weight is None else sample_weight[part.numbers]
+        rows = part.numbers
+        weights = np.ones(len(rows)) if sample_weight is None else sample_weight[rows]
         statistics += moments(
             part, resp * weights, float(density @ weights), float(weights.sum()), mixture
         )
@@ -99,6 +99,7 @@ def moments(
 
 def parts(block: Any, mixture: Mixture) -> Iterator[Part]:
     """Yield the rows of a block in parts whose temporaries are small."""
+    mixture.density  # noqa: B018 - raises naming the component that is not positive definite
     observed = ~np.isnan(block)
     find = correlated if mixture.family.correlated else independent
     k, d = mixture.means.shape
@@ -129,7 +130,8 @@ def independent(
         squared = np.sum(whitened * whitened, axis=-1)
         normaliser = (np.log(2.0 * np.pi) + 2.0 * np.log(roots)) @ seen.T
         joint = np.log(mixture.weights)[:, None] - 0.5 * (normaliser + squared)
-    return Part(numbers, seen, np.maximum(joint, LOWEST), centred, np.zeros_like(numbers), variances)
+    joint = np.maximum(joint, LOWEST)
+    return Part(numbers, seen, joint, centred, np.zeros_like(numbers), variances)
 
 
 def correlated(
@@ -143,10 +145,9 @@ def correlated(
     patterns = seen[new]
     covariances = mixture.covariances.reshape(-1, d, d)
     both = patterns[:, None, :, None] & patterns[:, None, None, :]
-    lower = np.linalg.cholesky(np.where(both, covariances, np.eye(d)))
+    lower = factors(np.where(both, covariances, np.eye(d)))
     log_det = 2.0 * np.log(lower.diagonal(axis1=2, axis2=3)).sum(axis=2)
-    roots = inverse_lower(lower.reshape(-1, d, d)).reshape(lower.shape)
-    roots = roots * patterns[:, None, None, :]
+    roots = inverse_of(lower) * patterns[:, None, None, :]
     explained = covariances @ roots.swapaxes(2, 3)
     missing = ~patterns[:, None, :, None] & ~patterns[:, None, None, :]
     rest = np.where(missing, covariances - explained @ explained.swapaxes(2, 3), 0.0)
@@ -160,6 +161,24 @@ def correlated(
     filled = np.where(seen[:, None, :], centred, np.matvec(explained[pattern], whitened))
     joint = np.where(joint > LOWEST, joint, LOWEST).T
     return Part(numbers, seen, joint, filled.transpose(1, 0, 2), pattern, rest)
+
+
+def factors(matrices: FloatArray) -> FloatArray:
+    """Return lower Cholesky factors (g, k, d, d), or raise naming the first failing component."""
+    try:
+        return np.linalg.cholesky(matrices)
+    except np.linalg.LinAlgError:  # rounding: all of the columns together had one
+        return np.stack([cholesky(each) for each in matrices])
+
+
+def inverse_of(lower: FloatArray) -> FloatArray:
+    """Return the inverses of many lower triangular matrices (g, k, d, d), row by row of all."""
+    inverse = np.zeros_like(lower)
+    for i in range(lower.shape[-1]):
+        row = np.vecmat(lower[..., i, :i], inverse[..., :i, :i])
+        inverse[..., i, :i] = -row / lower[..., i, i, None]
+        inverse[..., i, i] = 1.0 / lower[..., i, i]
+    return inverse
 
 
 def responsibilities(block: Any, mixture: Mixture) -> FloatArray:

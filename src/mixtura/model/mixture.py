@@ -210,13 +210,15 @@ class Mixture:
         >>> given.means, given.covariances
         (array([[3.]]), array([[[2.5]]]))
         """
+        if not isinstance(known, Mapping):
+            raise InputError("known must map numbers of columns to their values: {column: value}.")
         observed = column_numbers("known", list(known), self.n_features)
         unknown = np.setdiff1d(np.arange(self.n_features), observed)
         if len(unknown) == 0:
             raise InputError("known holds every column: leave at least one unknown.")
         if len(observed) == 0:
             return self
-        values = as_finite("the values of known", list(known.values()))
+        values = np.array([as_finite(f"known[{c}]", value) for c, value in known.items()])
         weights = self.marginal(observed).responsibilities(values[None])[0]
         covariances, maps = self.family.conditional(self.covariances, observed, unknown)
         means = self.means[:, unknown] + np.matvec(maps, values - self.means[:, observed])

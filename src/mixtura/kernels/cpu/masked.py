@@ -42,8 +42,8 @@ def density(x, seen, means, roots, normalisers, offsets, joint):
         for j in range(k):
             out, m, f, c = np.uint64(j) * TILE, means[j, i], roots[j, i], normalisers[j, i]
             for b in range(TILE):
-                u = (x[p + b] - m) * f
-                joint[out + b] += seen[p + b] * (u * u + c)
+                u = (x[p + b] - m) * seen[p + b] * f
+                joint[out + b] += u * u + seen[p + b] * c
     for j in range(k):
         finish(joint, np.uint64(j) * TILE, offsets[j], 0.5)
 

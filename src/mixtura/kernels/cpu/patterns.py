@@ -53,6 +53,12 @@ def separated(missing, seen, lost):
     return m
 
 
+@njit(error_model="numpy")
+def is_alone(length, m, d):
+    """Return whether a run is too long, or misses too much, to share a tile."""
+    return length >= LONG or m * FEW > d or m * (m + 1) // 2 > ARENA
+
+
 @njit(fastmath=FLAGS, error_model="numpy")
 def gather(X, start, length, m, runs, missing):
     """Write where the short runs of a shared tile start, the first of ``length`` and ``m`` known.
@@ -64,7 +70,7 @@ def gather(X, start, length, m, runs, missing):
     while runs[count] < n and runs[count] - start < ROWS:
         stop, m = find_run(X, runs[count], missing)
         held += m * (m + 1) // 2
-        if stop - runs[count] >= LONG or m * FEW > d or held > ARENA:
+        if held > ARENA or is_alone(stop - runs[count], m, d):
             break
         runs[count + 1] = min(stop, start + ROWS)
         count += 1
@@ -105,7 +111,7 @@ def expect_patterns(
                     empty[j] += part * np.exp(log_weights[j])
             row = stop
             continue
-        if stop - row >= LONG or m * FEW > d:
+        if is_alone(stop - row, m, d):
             separated(missing, seen, lost)
             loglik += expect_run(
                 X,
@@ -181,7 +187,7 @@ def describe_patterns(
                     joint[j * ROWS + b] = max(log_weights[j], LOWEST)
             tell(joint, k, row, stop - row, top, total, log_prob, labels, resp)
             row = stop
-        elif stop - row >= LONG or m * FEW > d:
+        elif is_alone(stop - row, m, d):
             separated(missing, seen, lost)
             o = d - m
             x, offsets = np.empty(o * ROWS), np.empty(k)
