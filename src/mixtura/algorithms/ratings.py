@@ -5,6 +5,7 @@ Ratings are standardised: their mean is 0 and their variance 1.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -137,11 +138,35 @@ def start(n_items: int, k: int, rng: np.random.Generator, number: int = 0) -> Ra
     )
 
 
-def fit(passes: Passes, raters: Raters, prior: Prior, rule: Rule, max_iter: int) -> Run[State]:
-    """Return what variational EM reaches from a start."""
+def fit(
+    passes: Passes,
+    raters: Raters,
+    prior: Prior,
+    rule: Rule,
+    max_iter: int,
+    on_step: Callable[[State, list[float]], bool] | None = None,
+) -> Run[State]:
+    """Return what variational EM reaches from a start; ``on_step`` as in ``iterate``."""
+    raters = admissible(passes, raters, prior)
     users = expect(passes, raters)
-    step = partial(em_step, passes, prior)
-    return iterate(step, (raters, users), bound(raters, users, prior), rule, max_iter)
+    step, first = partial(em_step, passes, prior), bound(raters, users, prior)
+    return iterate(step, (raters, users), first, rule, max_iter, on_step=on_step)
+
+
+def admissible(passes: Passes, raters: Raters, prior: Prior) -> Raters:
+    """Return a start from which no step has to lower the bound, or to keep what was drawn.
+
+    Its noise is not below the floor. Deviations of thin support, which are kept from now on, are
+    those of an M-step, not random ones.
+    """
+    raters = replace(
+        raters,
+        variances=np.maximum(raters.variances, prior.min_variance),
+        typical_variances=np.maximum(raters.typical_variances, prior.min_variance),
+    )
+    if prior.min_support == 0.0:
+        return raters
+    return maximise(passes, raters, expect(passes, raters), replace(prior, min_support=0.0))
 
 
 def em_step(passes: Passes, prior: Prior, state: State) -> tuple[State, float]:

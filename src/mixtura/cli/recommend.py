@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,16 +13,25 @@ from numpy.typing import NDArray
 from rich.console import RenderableType
 
 from mixtura import RatingMixture, Status, TableError, load
-from mixtura.cli.console import facts, grid, hush, number, print_json, say, show
+from mixtura.cli.console import (
+    INTERRUPTED,
+    announce,
+    facts,
+    grid,
+    hush,
+    number,
+    print_json,
+    say,
+    show,
+)
 from mixtura.cli.options import (
     ENDINGS,
     JsonOption,
     QuietOption,
-    SeedOption,
     ThreadsOption,
-    in_flags,
     naming,
 )
+from mixtura.cli.progress import Watch, shown, stopping_on_interrupt
 from mixtura.io.arrow import pa
 from mixtura.io.columns import numeric_columns
 from mixtura.io.table import Table, counted, quoted
@@ -63,7 +73,9 @@ def recommend(
     save: Annotated[
         Path | None, typer.Option("--save", help="Write the model here, with its ratings.")
     ] = None,
-    user_column: Annotated[str, typer.Option(help="Column of the users.")] = "user",
+    user_column: Annotated[
+        str | None, typer.Option(help="Column of the users.", show_default="user")
+    ] = None,
     item_column: Annotated[str, typer.Option(help="Column of the items.")] = "item",
     rating_column: Annotated[str, typer.Option(help="Column of the ratings.")] = "rating",
     components: Annotated[
@@ -79,7 +91,10 @@ def recommend(
     rated_too: Annotated[
         bool, typer.Option("--rated-too", help="Do not leave out what the user has rated.")
     ] = False,
-    seed: SeedOption = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Seed; equal seeds give equal models.", show_default="0"),
+    ] = None,
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -89,24 +104,26 @@ def recommend(
     The table has a row for each rating, with its user, item and rating; other columns are not
     used. The expected rating of each item comes with its standard deviation. Items that the user
     has rated are left out. A model that --save wrote is used with -m, without another fit.
+    Ctrl-C stops after the iteration at hand and, with --save, keeps the model so far.
     """
     if quiet:
         hush()
-    check_usage(ratings, model, user, own)
+    names = (user_column or "user", item_column, rating_column)
+    fitting = {"-k": components, "--seed": seed, "--threads": threads}
+    check_usage(ratings, model, user, own, {**fitting, "--user-column": user_column})
     check_outputs(user or own, output, save, as_json=as_json)
-    if model is not None and components is not None:
-        raise typer.BadParameter("-k is for a fit; a model (-m) has its components.")
+    if len(set(names)) < len(names):
+        raise typer.BadParameter("users, items and ratings are three columns of the table.")
     inputs = [each for each in (ratings, own, model) if each is not None]
     if output is not None:
         check_writable(output, *inputs)
     if save is not None:
         check_model_path(save, *inputs)
-    names = (user_column, item_column, rating_column)
-    fitted, result = (
-        stored(model, threads)
-        if ratings is None
-        else fit(ratings, names, components, seed, threads)
-    )
+    if ratings is None:
+        fitted, result = stored(model)
+    else:
+        fitted = RatingMixture(random_state=seed or 0, n_jobs=threads)
+        result = fit(fitted, ratings, names, components, save, visible=not quiet)
     if save is not None:
         fitted.save(save)
     if user is not None or own is not None:
@@ -122,12 +139,21 @@ def recommend(
     deliver(result, output, save, as_json=as_json)
 
 
-def check_usage(ratings: str | None, model: Path | None, user: str | None, own: str | None) -> None:
+def check_usage(
+    ratings: str | None,
+    model: Path | None,
+    user: str | None,
+    own: str | None,
+    fitting: dict[str, Any],
+) -> None:
     """Raise where options say too little or too much of what is asked."""
     if (ratings is None) == (model is None):
         raise typer.BadParameter("give either a table of RATINGS or a model (-m), and not both.")
     if user is not None and own is not None:
         raise typer.BadParameter("--user and --ratings name two users; give one of them.")
+    given = [flag for flag, value in fitting.items() if value is not None]
+    if model is not None and given:
+        raise typer.BadParameter(f"{given[0]} is about a fit, and --model brings a fitted one.")
 
 
 def check_outputs(
@@ -141,25 +167,59 @@ def check_outputs(
 
 
 def fit(
-    path: str, names: ColumnNames, components: int | None, seed: int, threads: int | None
-) -> tuple[RatingMixture, dict[str, Any]]:
-    """Return a model of the ratings in a table, and what there is to say of the fit."""
+    model: RatingMixture,
+    path: str,
+    names: ColumnNames,
+    components: int | None,
+    save: Path | None,
+    *,
+    visible: bool,
+) -> dict[str, Any]:
+    """Fit a model to the ratings in a table, and return what there is to say of the fit.
+
+    Where Ctrl-C stops the fit, write what there is and leave.
+    """
     table = read_table(path)
     users, items = (ids(table, name) for name in names[:2])
     values = rating_values(table, names[2])
-    model = RatingMixture(random_state=seed, n_jobs=threads)
     most = min(model.n_components, len(np.unique(users)))
-    model.set_params(n_components=components or most)
+    watch = RatingsWatch(len(values), model.tol, keep=save is not None)
+    model.set_params(n_components=components or most, callback=watch)
     started = time.monotonic()
-    with naming(table, []):
+    with naming(table, []), shown(watch, visible=visible), stopping_on_interrupt(watch):
         model.fit((users, items, values))
-    if model.status_ is Status.MAX_ITER:
-        say(f"warning: {in_flags(model.status_.value)}")
+    model.set_params(callback=None)
+    if watch.stopping and save is not None:
+        model.save(save)
+        after = counted(watch.iterations, "iteration")
+        announce(f"interrupted after {after}; the best model so far is in {save}")
+        raise typer.Exit(INTERRUPTED)
     seconds = time.monotonic() - started
-    return model, {"table": path, **description(model), "seconds": seconds}
+    if model.status_ is Status.MAX_ITER:
+        say(f"warning: stopped after {counted(model.max_iter, 'iteration')}, before it settled")
+    about = {"table": path, **description(model)}
+    return {**about, "seconds": seconds, "seed": model.random_state}
 
 
-def stored(path: Path | None, threads: int | None) -> tuple[RatingMixture, dict[str, Any]]:
+class RatingsWatch(Watch):
+    """The callback of a RatingMixture; it keeps its own best parameters."""
+
+    def __init__(self, n_ratings: int, tol: float, *, keep: bool) -> None:
+        super().__init__(keep=keep)
+        self.n_ratings = n_ratings
+        self.tol = tol
+
+    def take(self, step: Any) -> None:
+        """Note that there is something to keep."""
+        self.best = step
+
+    def words(self, step: Any) -> str:
+        """Return how far the fit is."""
+        bound, gain = step.lower_bound / self.n_ratings, step.gain / self.n_ratings
+        return f"lower bound/rating {bound:.5f}, gain {gain:.0e} (until below {self.tol:.0e})"
+
+
+def stored(path: Path | None) -> tuple[RatingMixture, dict[str, Any]]:
     """Return the model of a file, and what there is to say of it."""
     assert path is not None
     model = load(path)
@@ -168,7 +228,6 @@ def stored(path: Path | None, threads: int | None) -> tuple[RatingMixture, dict[
             f"{path} holds a {type(model).__name__}, which knows no users; give a model that "
             "mixtura recommend --save wrote."
         )
-    model.set_params(n_jobs=threads)
     return model, description(model)
 
 
@@ -196,7 +255,7 @@ def model_lines(about: dict[str, Any]) -> dict[str, str]:
         "ratings": f"{counted(about['n_ratings'], 'rating')} of "
         f"{counted(about['items'], 'item')} by {counted(about['users'], 'user')}",
         "model": f"{components} of users, {about['covariance_type']} noise",
-        "status": f"{in_flags(about['status'])} ({counted(about['iterations'], 'iteration')})",
+        "status": f"{about['status']} ({counted(about['iterations'], 'iteration')})",
     }
 
 
@@ -230,11 +289,10 @@ def as_known(known: NDArray[Any], given: NDArray[Any]) -> NDArray[Any]:
     """Return ids as the model has them: numbers or text."""
     if known.dtype.kind == "U" or given.dtype.kind != "U":
         return given.astype(str) if known.dtype.kind == "U" else given
-    try:
-        return given.astype(np.int64)
-    except ValueError:
-        bad = next(each for each in given.tolist() if not each.lstrip("+-").isdecimal())
-        raise TableError(f"'{bad}' is no id of this model, whose ids are whole numbers.") from None
+    for each in given.tolist():
+        if not re.fullmatch(r"-?\d{1,18}", each):
+            raise TableError(f"'{each}' is no id of this model, whose ids are whole numbers.")
+    return given.astype(np.int64)
 
 
 def ids(table: Table, name: str) -> NDArray[Any]:

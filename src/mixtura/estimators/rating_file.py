@@ -43,7 +43,8 @@ def text_ids(names: NDArray[Any]) -> list[str] | None:
 
 def restore_ratings(arrays: list[NDArray[Any]], metadata: dict[str, Any]) -> Any:
     """Return the RatingMixture of a file."""
-    from mixtura.estimators.rating_mixture import RatingMixture, publish
+    from mixtura.estimators.rating_fit import passes_of, publish
+    from mixtura.estimators.rating_mixture import RatingMixture
 
     given = dict(zip(ARRAYS, arrays, strict=True))
     users, items = (
@@ -62,7 +63,7 @@ def restore_ratings(arrays: list[NDArray[Any]], metadata: dict[str, Any]) -> Any
     model.n_iter_ = len(model.lower_bounds_) - 1
     model.status_ = Status[metadata["status"]]
     units = metadata["mean"], metadata["scale"]
-    known = expect(model._passes(ratings, *units), raters)
+    known = expect(passes_of(model, ratings, units), raters)
     publish(model, ratings, (users, items), units, raters, known)
     return model
 

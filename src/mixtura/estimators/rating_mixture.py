@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,44 +14,21 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura._errors import InputError
-from mixtura.algorithms.loop import Run
-from mixtura.algorithms.ratings import (
-    LEAST,
-    Prior,
-    Raters,
-    State,
-    Users,
-    fit,
-    newcomer,
-    posterior,
-    predicted,
-    predictors,
-    start,
-)
-from mixtura.algorithms.stopping import Status, Stopping, StoppingRule
+from mixtura.algorithms.ratings import Users, newcomer, predicted
+from mixtura.algorithms.stopping import Status
 from mixtura.estimators import model_file
-from mixtura.estimators.k_means import generator
-from mixtura.estimators.ratings_input import (
-    Ids,
-    pair_keys,
-    ratings_of_one,
-    read_ratings,
-    shown,
-)
+from mixtura.estimators.rating_fit import RatingStep, best_run, mean_and_scale, publish
+from mixtura.estimators.ratings_input import pair_keys, ratings_of_one, read_ratings, shown
 from mixtura.kernels import ENGINES
-from mixtura.kernels.ratings import Passes, Ratings, UserSums, passes_for
+from mixtura.kernels.ratings import Ratings
 from mixtura.model.families.base import FloatArray
-from mixtura.sources.threads import for_each, n_threads
 
 #: Cells of a completed matrix (400 MB).
 MOST_CELLS = 50_000_000
-#: Starts with ``n_init='auto'`` where ratings times components are at most so many.
-STARTS, FEW = 10, 50_000
 #: Pairs of user and item that are predicted at a time.
 CHUNK = 16_384
 
@@ -106,8 +82,8 @@ class RatingMixture(BaseEstimator):
         Least variance of the noise, in squared units of the ratings; it is never less than a
         millionth of the variance of all ratings.
     min_support : float, default=0.0
-        A component's mean for an item keeps its value while the responsibilities of the item's
-        users sum to less than this.
+        After the first M-step, how a component deviates on an item stays as it is while the
+        responsibilities of the item's users sum to less than this.
     clip : bool or (float, float), default=True
         Predictions lie between these bounds; true stands for the least and largest rating seen.
     n_init : 'auto' or int, default='auto'
@@ -115,11 +91,15 @@ class RatingMixture(BaseEstimator):
         times components are few (50,000), and 1 elsewhere.
     random_state : int, RandomState or None, default=None
         Seed of the starts.
+    verbose : int, default=0
+        Log every iteration if not 0.
     n_jobs : int, optional
         Number of threads; None for every core this process may use. The results do not depend
         on it.
     engine : {'auto', 'numpy', 'numba'}, default='auto'
         Code that runs the passes over the ratings; ``'auto'`` goes by the amount of work.
+    callback : callable, optional
+        Called with a ``RatingStep`` after every iteration; returning True stops the fit.
 
     Attributes
     ----------
@@ -190,12 +170,14 @@ class RatingMixture(BaseEstimator):
         "clip": ["boolean", tuple],
         "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
+        "verbose": ["verbose"],
         "n_jobs": [
             Interval(Integral, None, -1, closed="right"),
             Interval(Integral, 1, None, closed="left"),
             None,
         ],
         "engine": [StrOptions(set(ENGINES))],
+        "callback": [callable, None],
     }
 
     def __init__(
@@ -210,8 +192,10 @@ class RatingMixture(BaseEstimator):
         clip: bool | tuple[float, float] = True,
         n_init: str | int = "auto",
         random_state: Any = None,
+        verbose: int = 0,
         n_jobs: int | None = None,
         engine: str = "auto",
+        callback: Callable[[RatingStep], Any] | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -222,8 +206,10 @@ class RatingMixture(BaseEstimator):
         self.clip = clip
         self.n_init = n_init
         self.random_state = random_state
+        self.verbose = verbose
         self.n_jobs = n_jobs
         self.engine = engine
+        self.callback = callback
 
     def fit(self, X: Any, y: Any = None) -> RatingMixture:
         """Fit the mixture to ratings.
@@ -263,43 +249,24 @@ class RatingMixture(BaseEstimator):
             given.values,
             (len(given.user_ids.names), len(given.item_ids.names)),
         )
-        mean, scale = mean_and_scale(ratings.values)
-        run = self._best_run(self._passes(ratings, mean, scale), ratings, scale)
+        units = mean_and_scale(ratings.values)
+        run = best_run(self, ratings, units)
         self.lower_bounds_ = list(run.values)
         self.n_iter_ = len(run.values) - 1
         self.status_ = run.status
-        publish(self, ratings, (given.user_ids, given.item_ids), (mean, scale), *run.state)
+        publish(self, ratings, (given.user_ids, given.item_ids), units, *run.state)
         if self.status_ is Status.MAX_ITER:
             warnings.warn(self.status_.value, ConvergenceWarning, stacklevel=2)
         return self
 
-    def _best_run(self, passes: Passes, ratings: Ratings, scale: float) -> Run[State]:
-        """Return the run of highest bound of those from every start."""
-        n, k = len(ratings.values), self.n_components
-        prior = Prior(
-            self.covariance_type == "diag",
-            pooled=n / k,
-            min_variance=max(LEAST, self.min_variance / scale**2),
-            min_support=self.min_support,
-        )
-        rule = StoppingRule(Stopping.MEAN, float(self.tol), n)
-        rng = generator(check_random_state(self.random_state))
-        starts = STARTS if n * k <= FEW else 1
-        runs = (
-            fit(passes, start(ratings.n_columns, k, rng, number), prior, rule, self.max_iter)
-            for number in range(starts if isinstance(self.n_init, str) else self.n_init)
-        )
-        return max(runs, key=lambda run: run.values[-1])
-
-    def _passes(self, ratings: Ratings, mean: float, scale: float) -> Passes:
-        each = partial(for_each, threads=n_threads(self.n_jobs))
-        return passes_for(ratings.scaled(mean, scale), self.n_components, self.engine, each)
-
     def _limits(self, seen: tuple[float, float]) -> tuple[float, float]:
         """Return what predictions lie between."""
-        if not isinstance(self.clip, tuple):
+        if isinstance(self.clip, bool | np.bool_):
             return seen if self.clip else (-np.inf, np.inf)
-        if len(self.clip) != 2 or not self.clip[0] < self.clip[1]:
+        pair = isinstance(self.clip, tuple) and len(self.clip) == 2
+        if not (
+            pair and all(isinstance(x, Real) for x in self.clip) and self.clip[0] < self.clip[1]
+        ):
             raise InputError(f"clip={self.clip!r} must be true, false or (low, high).")
         return float(self.clip[0]), float(self.clip[1])
 
@@ -529,45 +496,3 @@ class RatingMixture(BaseEstimator):
         """
         check_is_fitted(self)
         model_file.save(self, path)
-
-
-def mean_and_scale(values: FloatArray) -> tuple[float, float]:
-    """Return mean and standard deviation of ratings; 1 if all are equal."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, scale = float(values.mean()), float(values.std())
-    if not np.isfinite(scale):
-        raise InputError("ratings are so large that their squares overflow; divide them.")
-    return mean, scale if scale > np.finfo(np.float64).eps * abs(mean) else 1.0
-
-
-def publish(
-    model: RatingMixture,
-    ratings: Ratings,
-    ids: tuple[Ids, Ids],
-    units: tuple[float, float],
-    raters: Raters,
-    users: Users,
-) -> None:
-    """Store a fit in the estimator: parameters in the units of the ratings, and the ratings."""
-    centre, scale = units
-    diagonal = model.covariance_type == "diag"
-    variances = raters.variances.T if diagonal else raters.typical_variances
-    model.weights_ = raters.weights
-    model.means_ = centre + scale * raters.means.T
-    model.variances_ = scale**2 * variances
-    model.responsibilities_ = users.resp
-    model.users_, model.items_ = (each.names for each in ids)
-    model.rating_range_ = float(ratings.values.min()), float(ratings.values.max())
-    model.converged_ = model.status_ is Status.CONVERGED
-    model._users, model._items = ids
-    model._ratings, model._units, model._raters = ratings, units, raters
-    model._predictors = predictors(raters)
-    model._known = with_unknown(raters, users)
-
-
-def with_unknown(raters: Raters, users: Users) -> Users:
-    """Return the users and, in the last row, one of whom no rating is known."""
-    nobody = UserSums(*4 * [np.zeros((1, len(raters.weights)))])
-    unknown = posterior(raters, nobody, np.zeros(1))
-    names = (each.name for each in fields(Users))
-    return Users(*(np.concatenate([getattr(users, e), getattr(unknown, e)]) for e in names))

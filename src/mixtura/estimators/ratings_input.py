@@ -81,17 +81,19 @@ def id_array(given: Any, noun: str) -> NDArray[Any]:
     if array.dtype.kind in "OTU" and not isinstance(given, np.ndarray):
         array = np.asarray(given, dtype=object)  # NumPy would have turned numbers into text
     if array.dtype.kind in "OT":  # pandas keeps text so
-        kinds = {type(cell): cell for cell in array.flat}
-        for kind, cell in kinds.items():
+        cells = {type(cell): cell for cell in array.flat}
+        for kind, cell in cells.items():
             if not issubclass(kind, str | int | np.integer) or kind is bool:
                 raise no_id(cell, noun)
-        if len({issubclass(kind, str) for kind in kinds}) > 1:
-            one, other = (shown(cell) for cell in list(kinds.values())[:2])
-            raise InputError(f"{noun}s are named by text and by numbers: {one} and {other}.")
-        if kinds:
-            array = np.array(array.tolist())
-    if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
-        raise no_id(array.max(), noun)
+        sorts = {issubclass(kind, str): shown(cell) for kind, cell in cells.items()}
+        if len(sorts) > 1:
+            raise InputError(
+                f"{noun}s are named by text ({sorts[True]}) and by numbers ({sorts[False]}); "
+                "use one of them for all."
+            )
+        array = np.array(array.tolist()) if cells else array
+    if array.dtype.kind in "uO" and array.size and np.abs(array).max() >= 2**63:
+        raise no_id(np.abs(array).max(), noun)
     if array.dtype.kind in "iu":
         return array.astype(np.int64)
     if array.dtype.kind == "U" or array.size == 0:
@@ -125,8 +127,8 @@ def read_ratings(X: Any) -> Triplets:
             )
         return _checked(*_by_name(*(np.asarray(X[name]) for name in COLUMNS)))
     try:
-        table = np.asarray(X, dtype=np.float64)
-    except (TypeError, ValueError):
+        table = _numbers(X)
+    except ValueError:
         table = np.empty(0)
     if table.ndim != 2:
         raise InputError(f"X holds no ratings that can be read. {FORMS}.")
@@ -140,7 +142,7 @@ def ratings_of_one(given: Any, item_ids: Ids) -> tuple[NDArray[np.intp], FloatAr
         given = (list(given), list(given.values()))
     if not isinstance(given, tuple) or len(given) != 2:
         raise InputError("ratings of a user are a mapping of item to value, or (items, values).")
-    names, values = id_array(given[0], "item").reshape(-1), _numbers(given[1])
+    names, values = id_array(given[0], "item").reshape(-1), _numbers(given[1]).reshape(-1)
     if len(names) != len(values):
         raise InputError(f"ratings of a user hold {len(names)} items and {len(values)} values.")
     items = item_ids.known(names, "leave its rating out")
@@ -156,12 +158,26 @@ def ratings_of_one(given: Any, item_ids: Ids) -> tuple[NDArray[np.intp], FloatAr
     return items, values
 
 
-def _numbers(values: Any) -> FloatArray:
-    """Return values as a vector of float64."""
+def _numbers(given: Any) -> FloatArray:
+    """Return numbers of any shape as float64, or raise naming one that is none."""
+    if isinstance(given, np.ma.MaskedArray):
+        given = np.ma.filled(given.astype(np.float64), np.nan)
+    array = np.asarray(given)
+    bad = array.reshape(-1)[:1]
+    if array.dtype.kind in "biufOTU":  # not complex, not dates
+        try:
+            return array.astype(np.float64, copy=False)
+        except (TypeError, ValueError):
+            bad = next(cell for cell in array.reshape(-1, 1) if not _is_number(cell[0]))
+    raise InputError(f"ratings must be real numbers, not like {shown(bad[0])}.")
+
+
+def _is_number(cell: Any) -> bool:
     try:
-        return np.asarray(values, dtype=np.float64).reshape(-1)
+        float(cell)
     except (TypeError, ValueError):
-        raise InputError("ratings must be numbers.") from None
+        return cell is None  # NaN for NumPy
+    return True
 
 
 def _by_place(rows: Any, columns: Any, values: Any, shape: Any) -> tuple[Any, ...]:
@@ -176,7 +192,7 @@ def _by_name(users: Any, items: Any, values: Any) -> tuple[Any, ...]:
         id_array(each, noun).reshape(-1)
         for each, noun in zip((users, items), COLUMNS, strict=False)
     ]
-    values = _numbers(values)
+    values = _numbers(values).reshape(-1)
     if not len(names[0]) == len(names[1]) == len(values):
         raise InputError(
             f"X holds {len(names[0])} users, {len(names[1])} items and {len(values)} ratings; "
