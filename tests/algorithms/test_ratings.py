@@ -27,7 +27,7 @@ from mixtura.algorithms.ratings import (
     predictors,
     start,
 )
-from mixtura.algorithms.stopping import StoppingRule
+from mixtura.algorithms.stopping import Status, StoppingRule
 from mixtura.kernels.ratings import NumPyPasses, Ratings
 from rating_problems import drawn, raters, standardised
 
@@ -214,6 +214,23 @@ def test_thin_support_keeps_what_is_known() -> None:
     assert not thin.all()
     assert (found.deviations[thin] == known.deviations[thin]).all()
     assert (found.deviations[~thin] != known.deviations[~thin]).all()
+
+
+def test_a_start_is_not_below_the_floor() -> None:
+    # Noise of 0.6 is likelier than the floor; the first step lowered the bound, and was not taken.
+    passes = NumPyPasses(Ratings.of([0, 1], [0, 0], np.array([-1.0, 1.0]), (2, 7)))
+    prior, rule = Prior(False, pooled=2.0, min_variance=2.0), StoppingRule.named("mean", 1e-3, 2.0)
+    run = fit(passes, start(7, 1, np.random.default_rng(0)), prior, rule, 100)
+    assert run.status is Status.CONVERGED
+    assert run.state[0].variances.min() == 2.0
+
+
+def test_thin_support_does_not_keep_what_was_drawn() -> None:
+    passes = NumPyPasses(standardised())
+    first, prior = start(20, K, np.random.default_rng(0)), Prior(False, 50.0, min_support=1e9)
+    found = fit(passes, first, prior, StoppingRule.named("mean", 1e-3, 480.0), 100).state[0]
+    expected = maximise(passes, first, expect(passes, first), Prior(False, 50.0))
+    np.testing.assert_array_equal(found.deviations, expected.deviations)
 
 
 @pytest.mark.parametrize("k", [2, 8])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import pandas as pd
 import pytest
 
 from mixtura import RatingMixture, load
+from mixtura.cli.recommend import RatingsWatch
+from mixtura.estimators.rating_fit import RatingStep
 from mixtura.io.tables import read_table
 from rating_problems import drawn
 
@@ -68,6 +72,7 @@ def test_items_for_machines(run: Any, ratings: Path) -> None:
     ]
     assert (result["table"], result["user"], result["users"]) == (str(ratings), "u3", 30)
     assert (result["components"], result["iterations"]) == (12, model.n_iter_)
+    assert result["seed"] == 0
     assert (result["output"], result["model"]) == (None, None)
 
 
@@ -100,8 +105,9 @@ def test_columns_have_names_and_ids_may_be_numbers(run: Any, tmp_path: Path) -> 
     found = json.loads(run("recommend", "-m", model, "-u", "7", "--json").stdout)
     assert found["recommendations"][0]["item"] == load(model).recommend(7)[0][0]
     run("recommend", "-m", model, "-r", own, *named)
-    wrong = run("recommend", "-m", model, "-u", "ann", code=3)
-    assert "'ann' is no id of this model, whose ids are whole numbers" in wrong.stderr
+    for name in ("ann", "--3", "9" * 30):
+        wrong = run("recommend", "-m", model, f"--user={name}", code=3)
+        assert f"'{name}' is no id of this model, whose ids are whole numbers" in wrong.stderr
 
 
 def test_seed_and_threads(run: Any, ratings: Path) -> None:
@@ -121,7 +127,11 @@ def test_seed_and_threads(run: Any, ratings: Path) -> None:
         (["RATINGS", "-u", "u1", "-r", "OWN"], "name two users"),
         (["RATINGS", "--save", "m.mixtura", "-o", "items.csv"], "say for whom"),
         (["RATINGS", "-u", "u1", "--json", "-o", "-"], "cannot both go to standard output"),
-        (["-m", "m.mixtura", "-u", "u1", "-k", "3"], "-k is for a fit"),
+        (["-m", "m.mixtura", "-u", "u1", "-k", "3"], "-k is about a fit"),
+        (["-m", "m.mixtura", "-u", "u1", "--seed", "0"], "--seed is about a fit"),
+        (["-m", "m.mixtura", "-u", "u1", "--threads", "1"], "--threads is about a fit"),
+        (["-m", "m.mixtura", "-u", "u1", "--user-column", "who"], "--user-column is about a fit"),
+        (["RATINGS", "-u", "u1", "--user-column", "item"], "are three columns of the table"),
     ],
 )
 def test_wrong_usage(
@@ -173,3 +183,45 @@ def test_outputs_do_not_overwrite_inputs(run: Any, ratings: Path) -> None:
     result = run("recommend", ratings, "-u", "u3", "-o", ratings, code=3)
     assert "is what the command reads" in result.stderr
     assert read_table(ratings).n_rows > 12
+
+
+def pressing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Press Ctrl-C in the second iteration of the second start."""
+    take = RatingsWatch.take
+
+    def press(self: RatingsWatch, step: Any) -> None:
+        take(self, step)
+        if (step.restart, step.iteration) == (1, 2):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(RatingsWatch, "take", press)
+
+
+def test_ctrl_c_keeps_the_best_of_the_starts(
+    run: Any, ratings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pressing(monkeypatch)
+    path = tmp_path / "m.mixtura"
+    result = run("recommend", ratings, "-u", "u3", "--save", path, code=130)
+    assert result.stdout == ""
+    found = load(path)
+    assert result.stderr.splitlines()[-1] == (
+        f"interrupted after {found.n_iter_ + 2} iterations; the best model so far is in {path}"
+    )
+    first = expected(ratings).set_params(n_init=1)
+    columns = (pd.read_csv(ratings)[name].tolist() for name in ("user", "item", "rating"))
+    assert found.lower_bounds_ == first.fit(tuple(columns)).lower_bounds_
+
+
+def test_ctrl_c_with_nothing_to_keep(
+    run: Any, ratings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pressing(monkeypatch)
+    result = run("recommend", ratings, "-u", "u3", code=130)
+    assert result.stderr.splitlines()[-1] == "interrupted; nothing was written"
+
+
+def test_progress_says_how_far_it_is() -> None:
+    step = RatingStep(restart=0, iteration=3, lower_bound=-123.456, gain=5.0)
+    words = RatingsWatch(100, 1e-3, keep=False).words(step)
+    assert words == "lower bound/rating -1.23456, gain 5e-02 (until below 1e-03)"

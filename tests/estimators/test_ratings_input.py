@@ -44,6 +44,13 @@ def test_all_forms_hold_the_same_ratings(X: Any) -> None:
     assert sorted(ratings.keys.tolist()) == [0, 2, 4]
 
 
+def test_masked_cells_are_no_ratings() -> None:
+    X = np.ma.masked_equal([[5, 99, 0], [99, 2, 99]], 99)
+    ratings = read_ratings(X)
+    found = zip(ratings.users, ratings.items, ratings.values, strict=True)
+    assert sorted(found) == sorted(zip(*TRIPLETS, strict=True))
+
+
 def test_matrices_keep_users_and_items_without_ratings() -> None:
     ratings = read_ratings(sparse.coo_array(([3.0], ([1], [1])), shape=(4, 5)))
     assert len(ratings.user_ids.names) == 4
@@ -52,8 +59,14 @@ def test_matrices_keep_users_and_items_without_ratings() -> None:
 
 @pytest.mark.parametrize(
     "users",
-    [["b", "a", "b"], np.array(["b", "a", "b"], dtype=object), pd.Series(["b", "a", "b"])],
-    ids=["list", "object", "series"],
+    [
+        ["b", "a", "b"],
+        np.array(["b", "a", "b"], dtype=object),
+        pd.Series(["b", "a", "b"]),
+        pd.Categorical(["b", "a", "b"]),
+        [np.str_("b"), "a", "b"],
+    ],
+    ids=["list", "object", "series", "categorical", "mixed"],
 )
 def test_ids_may_be_text(users: Any) -> None:
     ratings = read_ratings((users, [7, 7, 9], [1, 2, 3]))
@@ -72,9 +85,17 @@ def test_ids_may_be_text(users: Any) -> None:
         (sparse.coo_array(([1.0, 2.0], ([1, 1], [0, 0])), shape=(2, 2)), "user 1, item 0 is rated"),
         ((["a"], ["x"], [np.nan]), "the rating of user 'a', item 'x' is nan"),
         (np.array([[1.0, np.inf]]), "the rating of user 0, item 1 is inf"),
-        ((["a"], ["x"], ["good"]), "ratings must be numbers"),
-        (([0.5], ["x"], [1.0]), "users must be named by whole numbers or by text"),
-        (([0], [None], [1.0]), "items must be named by whole numbers or by text"),
+        ((["a", "b"], ["x", "x"], ["1", "good"]), "real numbers, not like 'good'"),
+        ((["a"], ["x"], [pd.NA]), "real numbers, not like <NA>"),
+        ((["a"], ["x"], [1j]), r"real numbers, not like 1j"),
+        ((["a"], ["x"], pd.to_datetime(["2020-01-01"])), "real numbers, not like datetime"),
+        (sparse.coo_array(([1j], ([0], [0]))), "real numbers, not like 1j"),
+        (([0.5], ["x"], [1.0]), "0.5 names no user: users are named by text or by whole numbers"),
+        (([0], [None], [1.0]), "None names no item"),
+        ((["a", np.nan], ["x", "y"], [1.0, 2.0]), "nan names no user"),
+        (([7, "7"], ["x", "y"], [1.0, 2.0]), r"by text \('7'\) and by numbers \(7\)"),
+        ((np.array([2**63], dtype=np.uint64), ["x"], [1.0]), f"{2**63} names no user"),
+        (([0, 2**70], ["x", "y"], [1.0, 2.0]), f"{2**70} names no user"),
         (np.full((2, 2), np.nan), "X holds no rating"),
         (([], [], []), "X holds no rating"),
         (np.ones(3), "X holds no ratings that can be read"),
@@ -116,7 +137,7 @@ def test_ratings_of_one_user() -> None:
         ({"z": 1}, "item 'z' has no place in this model; leave its rating out"),
         ({"a": np.nan}, "the rating of item 'a' is nan"),
         ((["a", "b", "a"], [1, 2, 3]), "item 'a' is rated twice"),
-        ({"a": "good"}, "ratings must be numbers"),
+        ({"a": "good"}, "ratings must be real numbers, not like 'good'"),
     ],
 )
 def test_what_is_wrong_with_a_user_is_named(given: Any, message: str) -> None:

@@ -117,7 +117,9 @@ def naming_cells(X: Any, missing: str = "", allow_nan: bool = False) -> Iterator
     """
     try:
         yield
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, TypeError) and "NAType" not in str(error):  # pandas.NA
+            raise
         found = bad_cell(X, allow_nan)
         if found is None:
             raise
