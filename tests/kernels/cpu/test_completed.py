@@ -16,7 +16,7 @@ def test_bases_of_nearly_dependent_columns_are_orthonormal() -> None:
     rng = np.random.default_rng(3)
     factor = np.outer(rng.normal(size=8), np.ones(8)) + 1e-7 * rng.normal(size=(8, 8))
     lost, basis, triangle = np.array([1, 4, 6]), np.empty((3, 8)), np.zeros((3, 3))
-    log_det = completed.orthonormal.py_func(factor, lost, basis, triangle)
+    log_det = completed.orthonormal.py_func(factor, factor.T @ factor, lost, basis, triangle)
     assert_close(basis @ basis.T, np.eye(3), 1e-14)
     assert_close(basis.T @ triangle, factor[:, lost], 1e-14)
     assert log_det == pytest.approx(2 * np.log(np.abs(np.diag(triangle))).sum(), rel=1e-13)
@@ -29,7 +29,7 @@ def test_a_row_is_completed_by_regression() -> None:
     whitened, x = np.empty(5 * ROWS), np.zeros(5 * ROWS)
     whitened[3::ROWS] = factor @ deviation
     basis, triangle = np.empty((3, 5)), np.empty((3, 3))
-    log_det = completed.orthonormal.py_func(factor, LOST, basis, triangle)
+    log_det = completed.orthonormal.py_func(factor, factor.T @ factor, LOST, basis, triangle)
     squared = completed.complete.py_func(
         whitened, 3, LOST, basis, triangle, x, np.empty(5), np.empty(5)
     )

@@ -79,7 +79,7 @@ PASSES = {
 }
 #: Types of the arguments between the rows, with their weights where sums are asked for, and the
 #: results: the dimensions of arrays that are only read.
-MIXTURES = {"masked": (2, 2, 2, 1), "patterns": (2, 3, 3, 1, 1)}
+MIXTURES = {"masked": (2, 2, 2, 1), "patterns": (2, 3, 3, 3, 1, 1)}
 SUMS = {"masked": (1, 2, 2, 2), "patterns": (1, 1, 2, 3)}
 
 

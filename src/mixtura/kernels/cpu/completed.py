@@ -15,6 +15,10 @@ from mixtura.kernels.cpu.tiles import TILE_ROWS as ROWS
 from mixtura.kernels.patterns import FEW
 from mixtura.model.density import LOWEST
 
+#: Part of a diagonal entry that must be left when a Cholesky factorisation comes to it: its loss
+#: of digits is about the inverse.
+LEFT = 1e-3
+
 
 @njit(fastmath=FLAGS, error_model="numpy")
 def load_short(X, start, runs, means, j, x):
@@ -29,15 +33,54 @@ def load_short(X, start, runs, means, j, x):
 
 
 @njit(fastmath=FLAGS, error_model="numpy")
-def orthonormal(factor, lost, basis, triangle):
+def orthonormal(factor, precision, lost, basis, triangle):
     """Write an orthonormal basis (m, d) of the factor's columns ``lost``, and R with F = Q R.
 
-    Each column is made orthogonal to those before it twice, which is as good as it gets.
+    R is the Cholesky factor of their products, entries of the precision, where that is sure of
+    itself; else the columns are made orthogonal one by one. Return the log-det of R' R.
     """
-    d, log_det = len(factor), 0.0
-    for a in range(len(lost)):
+    m, d = len(lost), len(factor)
+    for a in range(m):
         for i in range(d):
             basis[a, i] = factor[i, lost[a]]
+    if is_cholesky(precision, lost, triangle):
+        for a in range(m):
+            for b in range(a):
+                for i in range(d):
+                    basis[a, i] -= triangle[b, a] * basis[b, i]
+            inverse = 1.0 / triangle[a, a]
+            for i in range(d):
+                basis[a, i] *= inverse
+    else:
+        gram_schmidt(basis, m, triangle)
+    log_det = 0.0
+    for a in range(m):
+        log_det += 2.0 * np.log(triangle[a, a])
+    return log_det
+
+
+@njit(fastmath=FLAGS, error_model="numpy")
+def is_cholesky(precision, lost, triangle):
+    """Write the upper Cholesky factor of some rows and columns; return whether it keeps digits."""
+    for a in range(len(lost)):
+        for b in range(a + 1):
+            total = precision[lost[a], lost[b]]
+            for c in range(b):
+                total -= triangle[c, a] * triangle[c, b]
+            if b < a:
+                triangle[b, a] = total / triangle[b, b]
+            elif total > LEFT * precision[lost[a], lost[a]]:
+                triangle[a, a] = np.sqrt(total)
+            else:
+                return False
+    return True
+
+
+@njit(fastmath=FLAGS, error_model="numpy")
+def gram_schmidt(basis, m, triangle):
+    """Make rows orthonormal, each to those before it twice, which is as good as it gets."""
+    d = basis.shape[1]
+    for a in range(m):
         for b in range(a):
             triangle[b, a] = 0.0
         for _ in range(2):
@@ -55,8 +98,6 @@ def orthonormal(factor, lost, basis, triangle):
         for i in range(d):
             basis[a, i] /= length
         triangle[a, a] = length
-        log_det += 2.0 * np.log(length)
-    return log_det
 
 
 @njit(fastmath=FLAGS, error_model="numpy")
@@ -121,7 +162,19 @@ def lost_columns(X, row, lost):
 
 @njit(fastmath=FLAGS, error_model="numpy")
 def join_short(
-    X, start, runs, means, factors, log_dets, log_weights, deviations, rest, keep, whitened, joint
+    X,
+    start,
+    runs,
+    means,
+    factors,
+    precisions,
+    log_dets,
+    log_weights,
+    deviations,
+    rest,
+    keep,
+    whitened,
+    joint,
 ):
     """Write the log-joint densities of a shared tile, its deviations and what varies in them.
 
@@ -148,8 +201,8 @@ def join_short(
             m = lost_columns(X, runs[r], lost)
             if m == 0:
                 continue
-            log_det = log_dets[s] + orthonormal(factors[s], lost[:m], basis, triangle)
-            offset = log_weights[j] - 0.5 * ((d - m) * LOG_2PI + log_det)
+            log_det = orthonormal(factors[s], precisions[s], lost[:m], basis, triangle)
+            offset = log_weights[j] - 0.5 * ((d - m) * LOG_2PI + log_dets[s] + log_det)
             for b in range(runs[r] - start, runs[r + 1] - start):
                 squared = complete(whitened, b, lost[:m], basis, triangle, x, row, along)
                 joint[j * ROWS + b] = max(offset - 0.5 * squared, LOWEST)

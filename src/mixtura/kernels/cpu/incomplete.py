@@ -86,7 +86,9 @@ def _arguments(mixture: Mixture) -> tuple[str, tuple[Any, ...]]:
         factors = mixture.density.factor.reshape(-1, d, d)
         log_dets = -2.0 * np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
         covariances = mixture.covariances.reshape(-1, d, d)
-        return "patterns", (mixture.means, covariances, factors, log_dets, log_weights)
+        precisions = factors.transpose(0, 2, 1) @ factors
+        matrices = (covariances, factors, precisions)
+        return "patterns", (mixture.means, *matrices, log_dets, log_weights)
     roots = np.repeat(mixture.density.factor.reshape(k, -1), d // mixture.density.factor[0].size, 1)
     normalisers = np.log(2.0 * np.pi) - 2.0 * np.log(roots)
     return "masked", (mixture.means, roots, normalisers, log_weights)

@@ -83,6 +83,7 @@ def expect_patterns(
     means,
     covariances,
     factors,
+    precisions,
     log_dets,
     log_weights,
     cells,
@@ -137,6 +138,7 @@ def expect_patterns(
             runs[: count + 1],
             means,
             factors,
+            precisions,
             log_dets,
             log_weights,
             deviations,
@@ -168,7 +170,7 @@ def expect_patterns(
 
 
 def describe_patterns(
-    X, means, covariances, factors, log_dets, log_weights, log_prob, labels, resp
+    X, means, covariances, factors, precisions, log_dets, log_weights, log_prob, labels, resp
 ):
     """Write log-densities (n,), labels (n,) and responsibilities (n, k), each if not empty."""
     (n, d), k = X.shape, len(means)
@@ -207,6 +209,7 @@ def describe_patterns(
                 runs[: count + 1],
                 means,
                 factors,
+                precisions,
                 log_dets,
                 log_weights,
                 deviations,
