@@ -23,7 +23,7 @@ from mixtura.estimators import fitting, imputing, model_file
 from mixtura.estimators.functional import source_for
 from mixtura.estimators.validation import check_columns, validated_table, validated_weights
 from mixtura.kernels import ENGINES
-from mixtura.model import FAMILIES, Mixture
+from mixtura.model import STRUCTURES, Mixture
 from mixtura.model.families.base import FloatArray
 from mixtura.model.sampling import generator
 
@@ -147,7 +147,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions(set(FAMILIES))],
+        "covariance_type": [StrOptions(set(STRUCTURES))],
         "tol": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
         "reg_covar": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],

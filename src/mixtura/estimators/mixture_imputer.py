@@ -25,7 +25,7 @@ from mixtura.algorithms.total import covariance_of
 from mixtura.estimators import fitting, imputing
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.validation import validated_table
-from mixtura.model import FAMILIES, Mixture
+from mixtura.model import STRUCTURES, Mixture
 from mixtura.model.families import family_named
 from mixtura.model.families.base import FloatArray
 from mixtura.model.sampling import generator
@@ -112,7 +112,7 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions(set(FAMILIES))],
+        "covariance_type": [StrOptions(set(STRUCTURES))],
         "shrinkage": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
         "kind": [StrOptions(set(imputing.KINDS))],
         "add_indicator": ["boolean"],

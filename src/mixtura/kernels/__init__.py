@@ -54,9 +54,10 @@ def work(
     ``patterns`` are those of missing cells, where there are any.
     """
     per_row = 4.0 + 0.3 * n_features
-    if patterns is not None and family_named(covariance_type).correlated:
+    family = family_named(covariance_type)
+    if patterns is not None and family.correlated:
         return n_rows * per_row + n_components * pair_work(patterns, n_features, _full_pair)
-    per_pair = 1.2 + 0.25 * n_features if covariance_type != "full" else _full_pair(n_features)
+    per_pair = _full_pair(n_features) if family.form == "full" else 1.2 + 0.25 * n_features
     masked = 1.0 if patterns is None else 1.5  # what is observed is asked of every cell
     return masked * n_rows * (per_row + n_components * per_pair)
 

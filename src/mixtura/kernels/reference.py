@@ -43,7 +43,7 @@ def expect(
         "tied": scatters.sum(axis=0),
         "diag": np.diagonal(scatters, axis1=1, axis2=2),
         "spherical": np.trace(scatters, axis1=1, axis2=2) / d,
-    }[mixture.covariance_type]
+    }[mixture.family.form]
     given = cells if np.isnan(block).any() else None
     sums = (loglik, float(np.sum(weights)), zeroth, first, second, mixture.means, given)
     return Statistics(mixture.family, *sums)

@@ -1,6 +1,6 @@
 """What a mixture is: arrays and algebra, without tables, files or estimators."""
 
-from mixtura.model.families import FAMILIES, Family, family_named
+from mixtura.model.families import FAMILIES, STRUCTURES, Family, family_named
 from mixtura.model.floor import CovarianceFloor
 from mixtura.model.maximise import maximise
 from mixtura.model.mixture import Mixture
@@ -8,6 +8,7 @@ from mixtura.model.statistics import Statistics
 
 __all__ = [
     "FAMILIES",
+    "STRUCTURES",
     "CovarianceFloor",
     "Family",
     "Mixture",

@@ -34,7 +34,9 @@ def maximise(
     if previous is not None and kept.any():
         shift = np.where(kept, previous.means - statistics.centre, shift)
     second = family.recentred(statistics.second, support, statistics.first, shift)
-    covariances = family.maximised(second, support)
+    if floor is not None:
+        second = family.supported(second, support, floor)
+    covariances = family.maximised(second, support, previous and previous.covariances)
     if ridge:
         covariances = family.ridged(covariances, ridge)
     if previous is not None:

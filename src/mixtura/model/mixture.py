@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mixtura._errors import InputError
 from mixtura.model.density import Density, block_slices, log_joint, log_sum_exp
-from mixtura.model.families import Family, family_named
+from mixtura.model.families import ONE_COLUMN, Family, family_named
 from mixtura.model.families.base import FloatArray
 from mixtura.model.sampling import RandomState, draw, generator
 
@@ -34,8 +34,11 @@ class Mixture:
         In scikit-learn's shapes: ``full`` (n_components, n_features, n_features), ``tied``
         (n_features, n_features), ``diag`` (n_components, n_features), ``spherical``
         (n_components,). Positive definite; checked when a density is first asked for.
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-        The covariance structure.
+    covariance_type : str, default='full'
+        The covariance structure: ``'full'``, ``'tied'``, ``'diag'``, ``'spherical'``, or a name of
+        mclust's: three letters for volume, shape and orientation. Those that restrict a form have
+        its shape: EII that of ``spherical``; EEI, VEI and EVI that of ``diag``; VEE, EVE, VVE,
+        EEV, VEV and EVV that of ``full``.
 
     Raises
     ------
@@ -74,18 +77,24 @@ class Mixture:
             "covariances": as_finite("covariances", covariances),
         }
         check_shapes(family, **arrays)
+        check_one_column(covariance_type, arrays["means"].shape[1])
         check_weights(arrays["weights"])
         if family.correlated:
             check_symmetric("covariances", arrays["covariances"])
         for name, array in arrays.items():
             array.setflags(write=False)
             object.__setattr__(self, name, array)
-        object.__setattr__(self, "covariance_type", covariance_type)
+        object.__setattr__(self, "covariance_type", family.name)
 
     @property
     def family(self) -> Family:
         """The covariance structure as a record."""
         return family_named(self.covariance_type)
+
+    @property
+    def _partial_type(self) -> str:
+        """The structure of the covariances of some columns, and of those given others."""
+        return self.family.name if self.family.closed else self.family.form
 
     @property
     def n_components(self) -> int:
@@ -169,7 +178,7 @@ class Mixture:
         if len(kept) == 0:
             raise InputError("columns is empty: keep at least one column.")
         covariances = self.family.marginal(self.covariances, kept)
-        return Mixture(self.weights, self.means[:, kept], covariances, self.covariance_type)
+        return Mixture(self.weights, self.means[:, kept], covariances, self._partial_type)
 
     def condition(self, known: Mapping[int, float]) -> Mixture:
         r"""Return the mixture of the other columns, given the values of some.
@@ -222,7 +231,7 @@ class Mixture:
         weights = self.marginal(observed).responsibilities(values[None])[0]
         covariances, maps = self.family.conditional(self.covariances, observed, unknown)
         means = self.means[:, unknown] + np.matvec(maps, values - self.means[:, observed])
-        return Mixture(weights, means, covariances, self.covariance_type)
+        return Mixture(weights, means, covariances, self._partial_type)
 
     def sample(
         self, n: int = 1, random_state: RandomState = None
@@ -384,6 +393,15 @@ def check_shapes(
         raise InputError(
             f"covariances has shape {covariances.shape}; covariance_type={family.name!r} with "
             f"{k} components and {d} features needs {expected}."
+        )
+
+
+def check_one_column(covariance_type: str, d: int) -> None:
+    """Raise where a structure is named that tables of one column have."""
+    if covariance_type in ONE_COLUMN and d > 1:
+        raise InputError(
+            f"covariance_type={covariance_type!r} is for one column; with {d} columns give three "
+            f"letters, such as {2 * covariance_type + 'I'!r}, or a name of scikit-learn's."
         )
 
 

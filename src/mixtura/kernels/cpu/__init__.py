@@ -26,11 +26,11 @@ def expect(
     """Return the statistics of a block (docs/guide, equation 4)."""
     zero = Statistics.zeros(mixture.family, mixture.means)
     second = zero.second
-    if mixture.covariance_type == "tied":
+    if mixture.family.form == "tied":
         second = second[None] if scatter else np.empty((0, 0, 0))
     weights = _NONE if sample_weight is None else np.ascontiguousarray(sample_weight, np.float64)
     shift, means, centres, factors, offsets = _arguments(mixture)
-    kernel = machine_code("expect", mixture.covariance_type, block.dtype)
+    kernel = machine_code("expect", mixture.family.form, block.dtype)
     loglik = kernel(
         block, weights, shift, means, centres, *factors, offsets, zero.zeroth, zero.first, second
     )
@@ -69,7 +69,7 @@ def _describe(
     resp: FloatArray = _NO_RESPONSIBILITIES,
 ) -> None:
     shift, _, centres, factors, offsets = _arguments(mixture)
-    kernel = machine_code("describe", mixture.covariance_type, block.dtype)
+    kernel = machine_code("describe", mixture.family.form, block.dtype)
     kernel(block, shift, centres, *factors, offsets, log_prob, labels, resp)
 
 
@@ -78,9 +78,9 @@ def _arguments(mixture: Mixture) -> tuple[Any, ...]:
     density = mixture.density
     shift, means = np.zeros(mixture.n_features), density.means
     centres, factor = means, density.factor
-    if mixture.covariance_type == "tied":  # whitening numbers far from the origin loses digits
+    if mixture.family.form == "tied":  # whitening numbers far from the origin loses digits
         shift = density.means[np.argmax(mixture.weights)]
         means = density.means - shift
         centres, factor = means @ factor.T, factor[None]
-    factors = [factor if each == mixture.covariance_type else None for each in FAMILIES]
+    factors = [factor if each == mixture.family.form else None for each in FAMILIES]
     return shift, means, centres, factors, density.offsets

@@ -23,6 +23,12 @@ class Family(ABC):
     """
 
     name: str
+    #: The form that covariances are stored in, which densities and moments go by.
+    form: str
+    #: Whether components share some of what the form would leave free to them.
+    restricted: bool = False
+    #: Whether the covariances of some columns, and those given others, are of this structure.
+    closed: bool = True
     #: Whether covariances hold more than variances.
     correlated: bool = False
     #: Whether the whole table's scatter can stand for the second moment (``within_total``).
@@ -32,10 +38,10 @@ class Family(ABC):
     one_unit: bool = False
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other)
+        return isinstance(other, Family) and self.name == other.name
 
     def __hash__(self) -> int:
-        return hash(type(self))
+        return hash(self.name)
 
     @abstractmethod
     def covariance_shape(self, k: int, d: int) -> tuple[int, ...]:
@@ -75,8 +81,19 @@ class Family(ABC):
         """
 
     @abstractmethod
-    def maximised(self, second: FloatArray, support: FloatArray) -> FloatArray:
-        """Return the maximum-likelihood covariances for scatter about the new means."""
+    def maximised(
+        self, second: FloatArray, support: FloatArray, previous: FloatArray | None = None
+    ) -> FloatArray:
+        """Return the maximum-likelihood covariances for scatter about the new means.
+
+        Where they are found step by step, that begins at the ``previous`` ones.
+        """
+
+    def supported(
+        self, second: FloatArray, support: FloatArray, floor: CovarianceFloor
+    ) -> FloatArray:
+        """Return ``second``, lifted where all components together are flat (restricted ones)."""
+        return second
 
     @abstractmethod
     def kept(

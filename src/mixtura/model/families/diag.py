@@ -14,7 +14,7 @@ from mixtura.model.floor import CovarianceFloor
 class Diag(Family):
     """Variances (k, d); mclust calls this structure VVI."""
 
-    name = "diag"
+    name = form = "diag"
 
     def covariance_shape(self, k: int, d: int) -> tuple[int, ...]:
         return (k, d)
@@ -40,7 +40,9 @@ class Diag(Family):
     ) -> FloatArray:
         return np.maximum(second - (2.0 * first - support * shift) * shift, 0.0)
 
-    def maximised(self, second: FloatArray, support: FloatArray) -> FloatArray:
+    def maximised(
+        self, second: FloatArray, support: FloatArray, previous: FloatArray | None = None
+    ) -> FloatArray:
         return second / np.where(support > 0, support, 1.0)
 
     def kept(

@@ -15,7 +15,7 @@ from mixtura.model.floor import CovarianceFloor
 class Full(Family):
     """Covariances (k, d, d); mclust calls this structure VVV."""
 
-    name = "full"
+    name = form = "full"
     correlated = True
 
     def covariance_shape(self, k: int, d: int) -> tuple[int, ...]:
@@ -45,7 +45,9 @@ class Full(Family):
         square = shift[:, :, None] * shift[:, None, :]
         return second - cross - cross.transpose(0, 2, 1) + support[:, :1, None] * square
 
-    def maximised(self, second: FloatArray, support: FloatArray) -> FloatArray:
+    def maximised(
+        self, second: FloatArray, support: FloatArray, previous: FloatArray | None = None
+    ) -> FloatArray:
         covariances = second / np.where(support > 0, support, 1.0)[:, :1, None]
         return 0.5 * (covariances + covariances.transpose(0, 2, 1))
 

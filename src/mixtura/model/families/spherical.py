@@ -18,7 +18,7 @@ class Spherical(Family):
     by the number of all columns.
     """
 
-    name = "spherical"
+    name = form = "spherical"
     one_unit = True
 
     def covariance_shape(self, k: int, d: int) -> tuple[int, ...]:
@@ -46,7 +46,9 @@ class Spherical(Family):
         moved = ((2.0 * first - support * shift) * shift).mean(axis=1)
         return np.maximum(second - moved, 0.0)
 
-    def maximised(self, second: FloatArray, support: FloatArray) -> FloatArray:
+    def maximised(
+        self, second: FloatArray, support: FloatArray, previous: FloatArray | None = None
+    ) -> FloatArray:
         mean = support.mean(axis=1)
         return second / np.where(mean > 0, mean, 1.0)
 

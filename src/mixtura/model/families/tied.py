@@ -19,7 +19,7 @@ TRUSTED = 1e-7
 class Tied(Family):
     """One covariance (d, d) for all components; mclust calls this structure EEE."""
 
-    name = "tied"
+    name = form = "tied"
     correlated = True
     uses_total_scatter = True
 
@@ -73,7 +73,9 @@ class Tied(Family):
             return None
         return second if (pivots**2 > TRUSTED).all() else None
 
-    def maximised(self, second: FloatArray, support: FloatArray) -> FloatArray:
+    def maximised(
+        self, second: FloatArray, support: FloatArray, previous: FloatArray | None = None
+    ) -> FloatArray:
         total = support[:, 0].sum()
         return 0.5 * (second + second.T) / (total if total > 0 else 1.0)
 

@@ -1,0 +1,215 @@
+"""Structures whose components share volume, shape or orientation (docs/guide, equations 39-42).
+
+A covariance is a volume times a shape along an orientation, each Equal among the components,
+Variable or the Identity: three letters (Celeux & Govaert 1995,
+doi:10.1016/0031-3203(94)00125-6). They are stored like the form that they restrict, and have its
+densities and moments.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import numpy as np
+
+from mixtura._errors import SingularCovarianceError
+from mixtura.model.families import spectra
+from mixtura.model.families.base import Family, FloatArray
+from mixtura.model.families.diag import Diag
+from mixtura.model.families.full import Full
+from mixtura.model.families.orientation import with_common_axes
+from mixtura.model.families.spherical import Spherical
+from mixtura.model.floor import CovarianceFloor
+
+#: Volume and shape, by their letters.
+RULES: dict[str, spectra.Rule] = {
+    "EE": spectra.common,
+    "VE": spectra.common_shape,
+    "EV": spectra.common_volume,
+    "VV": spectra.free,
+}
+#: Structures that the covariances of some columns, and those given others, have too.
+CLOSED = ("EII", "EEI", "VEI", "VEE")
+
+
+class Restricted(Family):
+    """What these structures have in common."""
+
+    restricted = True
+    #: The form that the covariances are stored in, without the restriction.
+    free: Family
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.form = self.free.name
+        self.closed = name in CLOSED
+
+    def n_covariance_parameters(self, k: int, d: int) -> int:
+        return n_parameters(self.name, k, d)
+
+    @staticmethod
+    @abstractmethod
+    def scatter(covariances: FloatArray, support: FloatArray) -> FloatArray:
+        """Return the second moments of rows with these covariances."""
+
+    def projected(self, covariances: FloatArray) -> FloatArray:
+        """Return the structure's covariances that fit groups of the given ones best."""
+        d = 1 if covariances.ndim == 1 else covariances.shape[-1]
+        return self.maximised(covariances, np.ones((len(covariances), d)), covariances)
+
+    def kept(
+        self, covariances: FloatArray, support: FloatArray, previous: FloatArray
+    ) -> FloatArray:
+        kept = self.free.kept(covariances, support, previous)
+        return covariances if (kept == covariances).all() else self.projected(kept)
+
+    def supported(
+        self, second: FloatArray, support: FloatArray, floor: CovarianceFloor
+    ) -> FloatArray:
+        whole, weight = second.sum(axis=0, keepdims=True), support.sum(axis=0, keepdims=True)
+        pooled = self.free.maximised(whole, weight)
+        lifted = self.free.floored(pooled, floor)
+        if (lifted == pooled).all():
+            return second
+        return second + self.scatter(lifted - pooled, support)
+
+    def floored(self, covariances: FloatArray, floor: CovarianceFloor) -> FloatArray:
+        lifted = self.free.floored(covariances, floor) != covariances
+        if not lifted.any():
+            return covariances
+        component = int(np.flatnonzero(lifted.reshape(len(covariances), -1).any(axis=1))[0])
+        raise SingularCovarianceError(
+            f"covariances[{component}] is nearly singular: the component has collapsed onto a "
+            f"point or a plane, where covariance_type={self.name!r} has no floor. Use fewer "
+            "components or a simpler covariance_type."
+        )
+
+    def ridged(self, covariances: FloatArray, amount: float) -> FloatArray:
+        return self.projected(self.free.ridged(covariances, amount))
+
+    def from_precisions(self, precisions: FloatArray) -> FloatArray:
+        return self.projected(self.free.from_precisions(precisions))
+
+    def from_log_roots(self, roots: FloatArray) -> FloatArray:
+        return self.projected(self.free.from_log_roots(roots))
+
+    def blended(self, covariances: FloatArray, component: int, total: FloatArray) -> FloatArray:
+        return self.projected(self.free.blended(covariances, component, total))
+
+
+class RestrictedSpherical(Restricted, Spherical):
+    """EII: one variance for all components, repeated (k,)."""
+
+    free = Spherical()
+
+    @staticmethod
+    def scatter(covariances: FloatArray, support: FloatArray) -> FloatArray:
+        return covariances * support.mean(axis=1)
+
+    def maximised(
+        self, second: FloatArray, support: FloatArray, previous: FloatArray | None = None
+    ) -> FloatArray:
+        return spectra.common(second[:, None], support.mean(axis=1)[:, None])[:, 0]
+
+
+class RestrictedDiag(Restricted, Diag):
+    """EEI, VEI and EVI: variances (k, d)."""
+
+    free = Diag()
+
+    @staticmethod
+    def scatter(covariances: FloatArray, support: FloatArray) -> FloatArray:
+        return covariances * support
+
+    def maximised(
+        self, second: FloatArray, support: FloatArray, previous: FloatArray | None = None
+    ) -> FloatArray:
+        return RULES[self.name[:2]](second, support, previous)
+
+
+class RestrictedFull(Restricted, Full):
+    """EVE, VVE, EEV, VEV, EVV and VEE: matrices (k, d, d)."""
+
+    free = Full()
+
+    @staticmethod
+    def scatter(covariances: FloatArray, support: FloatArray) -> FloatArray:
+        return covariances * support[:, :1, None]
+
+    def maximised(
+        self, second: FloatArray, support: FloatArray, previous: FloatArray | None = None
+    ) -> FloatArray:
+        scatter = 0.5 * (second + second.transpose(0, 2, 1))
+        return matrices_of(self.name, scatter, support[:, 0], previous)
+
+
+def matrices_of(
+    name: str, scatter: FloatArray, weight: FloatArray, start: FloatArray | None = None
+) -> FloatArray:
+    """Return covariances (..., k, d, d) of maximum likelihood for one of the fourteen structures.
+
+    ``scatter`` (..., k, d, d) are sums over rows about the means of components of total
+    ``weight`` (..., k). From ``start`` on, of the same structure, the likelihood does not fall.
+    Leading axes stand for models side by side.
+    """
+    rule, orientation, d = RULES[name[:2]], name[2], scatter.shape[-1]
+    if name[1:] == "EE":
+        return proportional(name, scatter, weight, start)
+    if orientation == "E":
+        return with_common_axes(scatter, weight, rule, start)
+    if orientation == "I":
+        spread = np.diagonal(scatter, axis1=-2, axis2=-1)
+        if name[1] == "I":
+            spread = spread.mean(axis=-1, keepdims=True)
+        before = None if start is None else np.diagonal(start, axis1=-2, axis2=-1)
+        along = np.repeat(weight[..., None], spread.shape[-1], axis=-1)
+        return rule(spread, along, before)[..., None] * np.eye(d)
+    spread, axes = np.linalg.eigh(scatter)
+    before = None if start is None else np.linalg.eigvalsh(start)
+    along = np.repeat(weight[..., None], d, axis=-1)
+    variances = rule(np.maximum(spread, 0.0), along, before)
+    return (axes * variances[..., None, :]) @ np.swapaxes(axes, -1, -2)
+
+
+def proportional(
+    name: str, scatter: FloatArray, weight: FloatArray, start: FloatArray | None
+) -> FloatArray:
+    """Return covariances that are one matrix (EEE), or a volume times one (VEE)."""
+    d = scatter.shape[-1]
+    total = np.maximum(weight.sum(axis=-1), np.finfo(np.float64).tiny)[..., None, None]
+    if name[0] == "E":
+        pooled = scatter.sum(axis=-3) / total
+        return np.broadcast_to(pooled[..., None, :, :], scatter.shape)
+    given = scatter if start is None else start * weight[..., None, None]
+    safe = np.where(weight > 0, weight, 1.0)
+    volume = np.trace(given, axis1=-2, axis2=-1) / (d * safe)
+    volume = np.where(volume > 0, volume, 1.0)
+    for _ in range(spectra.SWEEPS):
+        shape = (scatter / volume[..., None, None]).sum(axis=-3) / total
+        inverse = inverse_of(shape)[..., None, :, :]
+        new = (inverse * scatter).sum(axis=(-2, -1)) / (d * safe)
+        new = np.where(new > 0, new, volume)
+        change = np.abs(np.log(new / volume)).max()
+        volume = new
+        if change <= spectra.SETTLED:
+            break
+    return volume[..., None, None] * shape[..., None, :, :]
+
+
+def inverse_of(matrices: FloatArray) -> FloatArray:
+    """Return inverses of matrices (..., d, d), or raise where one is singular."""
+    try:
+        return np.linalg.inv(matrices)
+    except np.linalg.LinAlgError:
+        raise SingularCovarianceError(
+            "the covariance that all components share is singular: a column does not vary, or "
+            "repeats others. Leave it out, or give a variance floor (min_variance in m_step and "
+            "run_em)."
+        ) from None
+
+
+def n_parameters(name: str, k: int, d: int) -> int:
+    """Return the number of free covariance parameters of one of the fourteen structures."""
+    counts = {"E": 1, "V": k, "I": 0}
+    volume, shape, orientation = (counts[letter] for letter in name)
+    return volume + shape * (d - 1) + orientation * (d * (d - 1) // 2)
