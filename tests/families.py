@@ -51,7 +51,7 @@ def reduced(name: str, scatters: Array) -> Array:
         "tied": scatters.sum(axis=0),
         "diag": np.diagonal(scatters, axis1=1, axis2=2),
         "spherical": np.trace(scatters, axis1=1, axis2=2) / scatters.shape[-1],
-    }[name]
+    }[family_named(name).form]
 
 
 def check_precisions(name: str) -> None:
@@ -61,7 +61,7 @@ def check_precisions(name: str) -> None:
     assert precisions.shape == roots.shape == covariances.shape
     product = family.full(covariances, K, D) @ family.full(precisions, K, D)
     assert_close(product, np.repeat(np.eye(D)[None], K, axis=0), 1e-12)
-    if name in ("full", "tied"):
+    if family.correlated:
         assert_close(roots @ np.swapaxes(roots, -1, -2), precisions, 1e-12)
         assert np.array_equal(roots, np.triu(roots))
     else:
@@ -177,13 +177,12 @@ def check_kept(name: str) -> None:
     assert np.array_equal(kept[[0, 2]], covariances[[0, 2]])
 
 
-CHECKS = (
+#: What a structure has from the form that it is stored in.
+FORM_CHECKS = (
     check_marginal_and_conditional,
-    check_kept,
     check_factor,
     check_moments,
     check_precisions,
-    check_pooling,
-    check_floored,
     check_relative_scales,
 )
+CHECKS = (*FORM_CHECKS, check_kept, check_pooling, check_floored)

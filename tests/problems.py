@@ -6,14 +6,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import expm
 
 from mixtura import Mixture
 from mixtura.algorithms.em import EM
 from mixtura.algorithms.total import total_statistics
 from mixtura.estimators.functional import source_for
 from mixtura.model import FAMILIES, Statistics, family_named
+from mixtura.model.families import ALIASES, RESTRICTED
 
 FAMILY_NAMES = tuple(FAMILIES)
+RESTRICTED_NAMES = tuple(RESTRICTED)
+#: The fourteen structures by mclust's names.
+FOURTEEN = (*RESTRICTED_NAMES, *(name for name in ALIASES if len(name) == 3))
 #: Ways in which rows may lie in memory.
 LAYOUTS = ("C", "F", "strided", "reversed", "read-only")
 
@@ -22,6 +27,9 @@ Array = NDArray[Any]
 
 def random_covariances(rng: np.random.Generator, covariance_type: str, k: int, d: int) -> Array:
     """Return well-conditioned covariances in the shape of the family."""
+    if covariance_type in RESTRICTED:
+        free = 0.4 * rng.normal(size=n_free(covariance_type, k, d))
+        return in_form(covariance_type, structured(covariance_type, free, k, d))
     if covariance_type in ("diag", "spherical"):
         shape = family_named(covariance_type).covariance_shape(k, d)
         return rng.uniform(0.3, 2.0, size=shape)
@@ -29,6 +37,46 @@ def random_covariances(rng: np.random.Generator, covariance_type: str, k: int, d
     roots = np.eye(d) + 0.5 * rng.normal(size=(count, d, d)) / np.sqrt(d)
     matrices = roots @ roots.transpose(0, 2, 1) + 0.1 * np.eye(d)
     return matrices if covariance_type == "full" else matrices[0]
+
+
+def n_free(name: str, k: int, d: int) -> int:
+    """Return how many numbers ``structured`` takes."""
+    counts = {"E": 1, "V": k, "I": 0}
+    sizes = (1, d - 1, d * (d - 1) // 2)
+    return sum(counts[letter] * size for letter, size in zip(name, sizes, strict=True))
+
+
+def structured(name: str, free: Array, k: int, d: int) -> Array:
+    """Return the covariances (k, d, d) that free numbers stand for, letter by letter.
+
+    They are the logarithms of volumes, those of shapes but for the last, and skew matrices whose
+    exponentials are orientations.
+    """
+    rest = list(free)
+
+    def taken(letter: str, size: int) -> Array:
+        count = {"E": 1, "V": k, "I": 0}[letter] * size
+        part, rest[:] = np.array(rest[:count]), rest[count:]
+        return np.zeros((k, size)) + part.reshape(-1 if size else 0, size) if count else 0.0
+
+    volumes = np.exp(np.zeros((k, 1)) + taken(name[0], 1))
+    shapes = np.zeros((k, d - 1)) + taken(name[1], d - 1)
+    shapes = np.exp(np.c_[shapes, -shapes.sum(axis=1)])
+    skew = np.zeros((k, d, d))
+    lower = np.tril_indices(d, -1)
+    skew[:, lower[0], lower[1]] = taken(name[2], d * (d - 1) // 2)
+    axes = expm(skew - skew.transpose(0, 2, 1))
+    return (axes * (volumes * shapes)[:, None, :]) @ axes.transpose(0, 2, 1)
+
+
+def in_form(name: str, matrices: Array) -> Array:
+    """Return covariance matrices (k, d, d) as a structure stores them."""
+    return {
+        "full": matrices,
+        "tied": matrices[0],
+        "diag": np.diagonal(matrices, axis1=1, axis2=2).copy(),
+        "spherical": matrices[:, 0, 0],
+    }[family_named(name).form]
 
 
 def random_mixture(

@@ -19,8 +19,11 @@ from mixtura.estimators.mixture_imputer import MixtureImputer
 from mixtura.estimators.model_file import load
 from mixtura.estimators.rating_mixture import Rater, RatingMixture
 from mixtura.model import Mixture
+from mixtura.selection.evaluation import Evaluation, evaluate
+from mixtura.selection.search import MixtureSearch
 
 __all__ = [
+    "Evaluation",
     "FitResult",
     "GaussianMixture",
     "InputError",
@@ -31,6 +34,7 @@ __all__ = [
     "MixturaError",
     "Mixture",
     "MixtureImputer",
+    "MixtureSearch",
     "ModelFileError",
     "Rater",
     "RatingMixture",
@@ -40,6 +44,7 @@ __all__ = [
     "__version__",
     "complete",
     "e_step",
+    "evaluate",
     "kmeans_plusplus",
     "load",
     "m_step",

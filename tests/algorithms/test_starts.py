@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mixtura import InputError, Mixture
 from mixtura.algorithms import starts
 from mixtura.algorithms.kmeans import Clustering
-from mixtura.algorithms.restarts import relative_floor
+from mixtura.algorithms.restarts import collapsed_components, relative_floor
 from mixtura.algorithms.starts import (
     METHODS,
     best_of,
@@ -24,7 +26,15 @@ from mixtura.algorithms.starts import (
 )
 from mixtura.algorithms.stopping import Status
 from mixtura.model import family_named
-from problems import FAMILY_NAMES, assert_close, problem, random_rows, with_holes
+from problems import (
+    FAMILY_NAMES,
+    RESTRICTED_NAMES,
+    assert_close,
+    labelled_start,
+    problem,
+    random_rows,
+    with_holes,
+)
 
 
 def table(seed: int = 30) -> np.ndarray:
@@ -294,3 +304,28 @@ def test_a_fallback_without_missing_means() -> None:
     means = fallback(em, X, 3).means
     assert np.array_equal(means[0], em.total.centre[0])
     assert np.isfinite(means).all()
+
+
+@pytest.mark.parametrize("name", RESTRICTED_NAMES)
+def test_groups_that_are_flat_start_from_what_they_have_in_common(name: str) -> None:
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(size=(30, 2)), [[9.0, 9.0], [9.0, 12.0], [9.0, 15.0]]]
+    labels = np.r_[np.zeros(30), np.ones(3)].astype(int)  # the second group is a line
+    em = problem(X, 2, name)
+    em = replace(em, floor=relative_floor(em))
+    start = labelled_start(em, X, labels)
+    start.family.check("start", start.covariances)
+    assert_close(start.means[1], [9.0, 12.0], 1e-12)
+    assert np.isfinite(em.expect(start).loglik)
+    assert not collapsed_components(em, start).any()
+
+
+@pytest.mark.parametrize("name", RESTRICTED_NAMES)
+def test_empty_groups_start_somewhere_and_of_the_structure(name: str) -> None:
+    X = random_rows(np.random.default_rng(0), 60, 2, 3)
+    em = problem(X, 3, name)
+    em = replace(em, floor=relative_floor(em))
+    start = labelled_start(em, X, 2 * (np.arange(60) % 2))
+    start.family.check("start", start.covariances)
+    assert start.weights[1] == 0.0
+    assert np.isfinite(em.expect(start).loglik)

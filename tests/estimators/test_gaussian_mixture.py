@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import pickle
 import threading
@@ -28,6 +29,7 @@ from sklearn.preprocessing import StandardScaler
 import mixtura
 from mixtura import GaussianMixture, InputError, Mixture, Status, Step
 from mixtura.kernels import array_api, cpu
+from mixtura.model import ConjugatePrior
 from problems import with_holes
 
 FAMILIES = ("full", "tied", "diag", "spherical")
@@ -459,6 +461,47 @@ def test_n_jobs_does_not_change_a_digit(covariance_type: str) -> None:
     )
     assert_same_fit(one, two, rtol=0, atol=0)
     assert_array_equal(one.score_samples(rows), two.score_samples(rows))
+
+
+def test_effect_of_prior() -> None:
+    rows = np.r_[table(40), np.zeros((6, 2)) + 50.0]  # a group without spread
+    free, drawn = (
+        GaussianMixture(4, prior=prior, random_state=0, reg_covar=1e-12)
+        for prior in (None, "conjugate")
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        assert free.fit(rows).collapsed_.any()
+    drawn.fit(rows)
+    assert not drawn.collapsed_.any()
+    model = GaussianMixture(3, prior="conjugate", random_state=0).fit(rows)
+    assert (np.diff(model.lower_bounds_) >= 0).all()
+    total = np.cov(rows.T, bias=True)
+    prior = ConjugatePrior.of(total, rows.mean(axis=0), model.mixture_.family, 3)
+    expected = model.score(rows) + prior.log_density(model.mixture_) / len(rows)
+    assert model.lower_bound_ == pytest.approx(expected)
+
+
+def test_effect_of_eigenvalue_ratio(X: Any) -> None:
+    for name, ratio in itertools.product(FAMILIES, (1.0, 2.0)):
+        model = GaussianMixture(
+            3, covariance_type=name, eigenvalue_ratio=ratio, random_state=0, tol=1e-8
+        ).fit(X)
+        mixture = model.mixture_
+        values = np.linalg.eigvalsh(mixture.family.full(mixture.covariances, *model.means_.shape))
+        assert values.max() <= ratio * values.min() * (1 + 1e-9)
+        assert (np.diff(model.lower_bounds_) >= 0).all()
+    with pytest.raises(ValueError, match=r"eigenvalue_ratio=2.0 is for .*'VVE' leave it None"):
+        GaussianMixture(3, covariance_type="VVE", eigenvalue_ratio=2.0).fit(X)
+    with pytest.raises(ValueError, match=r"'eigenvalue_ratio' parameter .* must be a float in"):
+        GaussianMixture(3, eigenvalue_ratio=0.5).fit(X)
+
+
+def test_columns_that_do_not_vary_are_no_obstacle_to_a_bounded_ratio(X: Any) -> None:
+    rows = np.c_[X, np.full(len(X), 3.0)]
+    model = GaussianMixture(2, eigenvalue_ratio=10.0, random_state=0).fit(rows)
+    values = np.linalg.eigvalsh(model.covariances_)
+    assert values.max() == pytest.approx(10.0 * values.min())
 
 
 def test_effect_of_callback(X: Any) -> None:

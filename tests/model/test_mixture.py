@@ -99,7 +99,10 @@ ONE = {"weights": [1.0], "means": [[0.0, 0.0]], "covariances": [[[1.0, 0.0], [0.
         ({"means": [["a", "b"]]}, r"means must be an array of numbers"),
         ({"covariances": np.eye(2)}, r"covariances has shape \(2, 2\); .*needs \(1, 2, 2\)"),
         ({"covariances": [[[1.0, 2.0], [3.0, 1.0]]]}, r"differs from its mirror image"),
-        ({"covariance_type": "round"}, r"covariance_type='round' is not one of diag, full, sph"),
+        (
+            {"covariance_type": "round"},
+            r"covariance_type='round' is not one of full, tied",
+        ),
         ({"covariance_type": None}, r"covariance_type=None is not one of"),
     ],
 )

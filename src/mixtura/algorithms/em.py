@@ -17,8 +17,16 @@ from mixtura.algorithms.source import Source
 from mixtura.algorithms.stopping import Status, StoppingRule, remaining
 from mixtura.algorithms.total import covariance_of
 from mixtura.kernels import Kernels
-from mixtura.model import CovarianceFloor, Family, Mixture, Statistics, maximise
+from mixtura.model import (
+    ConjugatePrior,
+    CovarianceFloor,
+    Family,
+    Mixture,
+    Statistics,
+    maximise,
+)
 from mixtura.model.families.base import FloatArray
+from mixtura.model.ratio import bounded
 
 #: A component has collapsed where its variance in some direction is below this many floors.
 COLLAPSED = 10.0
@@ -41,7 +49,8 @@ class Step:
     iteration : int
         Number of the EM update, from 1.
     log_likelihood : float
-        Total over the rows, in nats, of ``mixture``.
+        Total over the rows, in nats, of ``mixture``; with a prior, plus the logarithm of its
+        density relative to the largest.
     gain : float
         Rise of the log-likelihood in this iteration, in nats.
     remaining : float
@@ -79,7 +88,8 @@ class FitResult:
     status : Status
         Why the run ended; ``status.value`` is a sentence.
     log_likelihoods : ndarray (n_iter + 1,)
-        Total log-likelihood in nats of the start and after each update.
+        Total log-likelihood in nats of the start and after each update; with a prior, plus the
+        logarithm of its density relative to the largest.
     seconds : ndarray (n_iter + 1,)
         Seconds since the start.
     snapshots : tuple of Mixture
@@ -136,6 +146,10 @@ class EM:
         Components with a smaller summed responsibility keep their mean.
     reseed : bool
         Give components without support a new place; needs ``total``.
+    prior : ConjugatePrior or None
+        Of means and covariances; its log-density counts as part of the log-likelihood.
+    ratio : float or None
+        Bound of the covariances' largest eigenvalue over their smallest.
     """
 
     source: Source
@@ -146,9 +160,17 @@ class EM:
     ridge: float = 0.0
     min_support: float = 0.0
     reseed: bool = False
+    prior: ConjugatePrior | None = None
+    ratio: float | None = None
 
     def expect(self, mixture: Mixture) -> Statistics:
-        """Return the statistics of all rows (E-step)."""
+        """Return the statistics of all rows (E-step), with the prior in the log-likelihood."""
+        statistics = self._likelihood(mixture)
+        if self.prior is None:
+            return statistics
+        return replace(statistics, loglik=statistics.loglik + self.prior.log_density(mixture))
+
+    def _likelihood(self, mixture: Mixture) -> Statistics:
         by_total = self.family.uses_total_scatter and not self.kernels.allows_missing
         if self.total is None or not by_total:
             return self._pass(mixture, True)
@@ -173,6 +195,8 @@ class EM:
             ridge=self.ridge,
             min_support=self.min_support,
             previous=previous,
+            prior=self.prior,
+            ratio=self.ratio,
         )
 
     def step(self, state: tuple[Mixture, Statistics]) -> tuple[tuple[Mixture, Statistics], float]:
@@ -204,20 +228,37 @@ class EM:
             weight = share / mixture.n_components
             weights = mixture.weights * ((1.0 - weight) / others)
             weights[component] = weight
-            moved = self.feasible(Mixture(weights, means, covariances, self.family.name))
-            candidate = self.expect(moved)
+            try:
+                moved = self.feasible(Mixture(weights, means, covariances, self.family.name))
+                candidate = self.expect(moved)
+            except SingularCovarianceError:  # of a structure without a floor
+                continue
             if candidate.loglik > statistics.loglik:
                 return moved, candidate
         return mixture, statistics
 
     def feasible(self, mixture: Mixture) -> Mixture:
-        """Return the mixture with covariances lifted to the floor, where they are below it."""
-        if self.floor is None:
-            return mixture
-        covariances = self.family.floored(mixture.covariances, self.floor)
+        """Return the mixture with covariances within the bounds, where they are not."""
+        covariances = mixture.covariances
+        if self.ratio is not None:
+            support = np.repeat(mixture.weights[:, None], mixture.n_features, axis=1)
+            covariances = bounded(self.family, covariances, support, self.ratio)
+        if self.floor is not None:
+            covariances = self.family.floored(covariances, self.floor)
         if covariances is mixture.covariances:
             return mixture
         return Mixture(mixture.weights, mixture.means, covariances, mixture.covariance_type)
+
+    @property
+    def lifts(self) -> bool:
+        """Whether columns that do not vary are lifted in all components of a restricted structure.
+
+        That is no M-step of the likelihood.
+        """
+        if self.floor is None or not self.family.restricted:
+            return False
+        d, directions = self.floor.whitener.shape
+        return np.count_nonzero(self.floor.whitener.any(axis=1)) == directions < d
 
     def creeps(self, mixture: Mixture) -> bool:
         """Return whether a component of an incomplete table lies on the floor.
@@ -273,7 +314,7 @@ class EM:
             statistics.loglik,
             rule,
             max_iter,
-            monotone=self.ridge == 0.0,
+            monotone=self.ridge == 0.0 and not self.lifts,
             on_step=on_step,
         )
         return FitResult(

@@ -44,8 +44,9 @@ def of_incomplete(
         about = about_observed(rows, weighted, weights)
         if family.correlated:
             about = uncorrelated(about, rows, weighted, family)
-        elif family.one_unit:
-            about = Mixture(about.weights, about.means, np.ones(len(about.means)), family.name)
+        else:
+            units = np.ones(family.covariance_shape(*about.means.shape))
+            about = Mixture(about.weights, about.means, units, family.name)
     else:
         about = previous
     total = Statistics.zeros(family, about.means)

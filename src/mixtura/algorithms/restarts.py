@@ -12,7 +12,7 @@ from mixtura._errors import SingularCovarianceError
 from mixtura.algorithms.em import COLLAPSED, EM, FitResult
 from mixtura.algorithms.stopping import Status
 from mixtura.algorithms.total import covariance_of
-from mixtura.model import CovarianceFloor, Mixture
+from mixtura.model import CovarianceFloor, Mixture, family_named
 from mixtura.model.families.base import FloatArray
 
 #: Log-likelihoods closer than this count as the same optimum (nats per unit of weight).
@@ -53,8 +53,9 @@ def relative_floor(em: EM) -> CovarianceFloor:
 
 def collapsed_components(em: EM, mixture: Mixture) -> NDArray[np.bool_]:
     """Return which components (k,) are flat in a direction in which the table is not."""
-    covariances = em.family.ridged(mixture.covariances, -em.ridge)
-    flat = em.family.relative_scales(covariances, relative_floor(em)) <= COLLAPSED
+    form = family_named(em.family.form)
+    covariances = form.ridged(mixture.covariances, -em.ridge)
+    flat = form.relative_scales(covariances, relative_floor(em)) <= COLLAPSED
     return np.broadcast_to(flat, (mixture.n_components,))
 
 

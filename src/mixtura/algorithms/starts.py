@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,13 @@ from mixtura._errors import InputError, SingularCovarianceError
 from mixtura.algorithms.em import EM
 from mixtura.algorithms.given import statistics_of
 from mixtura.algorithms.kmeans import Clustering, cluster
-from mixtura.algorithms.restarts import collapsed_components
+from mixtura.algorithms.restarts import collapsed_components, relative_floor
 from mixtura.algorithms.seeding import plus_plus
 from mixtura.algorithms.source import OneBlock
 from mixtura.algorithms.total import covariance_of
 from mixtura.kernels import incomplete
 from mixtura.kernels.kmeans import passes_for, shift_of
-from mixtura.model import CovarianceFloor, Mixture, family_named
+from mixtura.model import CovarianceFloor, Mixture, Statistics, family_named, maximise
 from mixtura.model.families.base import FloatArray
 
 #: A mixture and its log-likelihood on a sample.
@@ -224,7 +225,23 @@ def from_responsibilities(
     """
     statistics = statistics_of(rows, resp, weights, em.family)
     counting = rows if weights is None else rows[weights > 0]
-    return em.maximise(statistics, fallback(em, counting, resp.shape[1]))
+    whole = bool((statistics.support > 0).all())
+    previous = None if whole else fallback(em, counting, resp.shape[1])
+    try:
+        return em.maximise(statistics, previous)
+    except SingularCovarianceError:  # of a structure without a floor
+        return with_one_covariance(em, statistics, previous)
+
+
+def with_one_covariance(em: EM, statistics: Statistics, previous: Mixture | None) -> Mixture:
+    """Return the M-step's weights and means, with the covariance that all groups have in common."""
+    free = maximise(replace(statistics, family=family_named(em.family.form)), previous=previous)
+    matrices = free.family.full(free.covariances, *free.means.shape)
+    within = np.average(matrices, axis=0, weights=free.weights)
+    floor = relative_floor(em) if em.floor is None else em.floor
+    lifted = family_named("full").floored(within[None], floor)[0]
+    covariances = em.family.pooled(lifted, free.n_components)
+    return Mixture(free.weights, free.means, covariances, em.family.name)
 
 
 def fallback(em: EM, rows: FloatArray, k: int) -> Mixture:
@@ -232,5 +249,8 @@ def fallback(em: EM, rows: FloatArray, k: int) -> Mixture:
     assert em.total is not None
     spread = rows[np.linspace(0, len(rows) - 1, k).astype(int)]
     spread = np.where(np.isnan(spread), em.total.centre[0], spread)
-    covariances = em.family.ridged(em.family.pooled(covariance_of(em.total), k), em.ridge)
-    return em.feasible(Mixture(np.full(k, 1.0 / k), spread, covariances, em.family.name))
+    form = family_named(em.family.form)  # the same for all: of any structure
+    covariances = form.ridged(form.pooled(covariance_of(em.total), k), em.ridge)
+    table = Mixture(np.full(k, 1.0 / k), spread, covariances, form.name)
+    covariances = replace(em, family=form).feasible(table).covariances
+    return Mixture(table.weights, spread, covariances, em.family.name)

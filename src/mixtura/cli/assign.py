@@ -9,13 +9,15 @@ import typer
 from numpy.typing import NDArray
 from rich.console import RenderableType
 
-from mixtura import GaussianMixture
+from mixtura import GaussianMixture, TableError
 from mixtura.cli.clusters import nearest
-from mixtura.cli.console import grid, number, print_json, show
+from mixtura.cli.console import grid, number, print_json, say, show
+from mixtura.cli.labels import Labels, read_labels
 from mixtura.cli.models import load_model, matching_columns
 from mixtura.cli.options import (
     ENDINGS,
     JsonOption,
+    LabelsOption,
     ModelArgument,
     NaOption,
     TableArgument,
@@ -23,6 +25,7 @@ from mixtura.cli.options import (
     naming,
 )
 from mixtura.estimators.centres import CentreModel
+from mixtura.io.table import Table
 from mixtura.io.tables import STREAM, check_writable, read_table, write_table
 
 SURE = 0.99
@@ -35,6 +38,7 @@ def assign(
         str,
         typer.Option("--output", "-o", help=f"Write here: {ENDINGS}; '-' is standard output."),
     ] = STREAM,
+    labels: LabelsOption = None,
     na: NaOption = None,
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
@@ -45,29 +49,48 @@ def assign(
     and certainty, the largest of them; those of k-means are cluster (from 0) and
     distance_to_center. All columns of the table are kept as they are. The columns that the model
     needs are found by their names, in any order. Rows with missing cells are assigned by the
-    others.
+    others. With --labels, what is found is compared with a column of the table; where that goes to
+    standard output, the comparison goes to standard error.
     """
     if as_json and output == STREAM:
         raise typer.BadParameter("--json and the table cannot both go to standard output: give -o.")
     check_writable(output, table, model)
     fitted, names = load_model(model, threads)
     source = read_table(table, na or ())
-    numeric = matching_columns(source, fitted, names)
+    known = None if labels is None else labels_aside(source, labels, names)
+    numeric = matching_columns(source, fitted, names, known and known.column)
+    probabilities = None
     with naming(source, numeric.names):
         if isinstance(fitted, GaussianMixture):
-            columns = assignment(fitted.predict_proba(numeric.X))
+            probabilities = fitted.predict_proba(numeric.X)
+            columns = assignment(probabilities)
             result = group_facts(columns)
+            shown = groups_table(result)
         else:
             columns = nearest_clusters(fitted, numeric.X)
             result = cluster_facts(columns, len(fitted.cluster_centers_))
+            shown = clusters_table(result)
+    found = known and known.compared(next(iter(columns.values())), probabilities)
     write_table(output, source.appended(columns))
     if output == STREAM:
-        return
-    if as_json:
-        print_json({"table": source.source, "output": output, **result})
+        if found:
+            say(found.text())
+    elif as_json:
+        facts = found.facts() if found else {}
+        print_json({"table": source.source, "output": output, **result, **facts})
     else:
-        is_mixture = isinstance(fitted, GaussianMixture)
-        show(groups_table(result) if is_mixture else clusters_table(result))
+        show(found.below(shown) if found else shown)
+
+
+def labels_aside(table: Table, option: str, names: list[str] | None) -> Labels:
+    """Return the labels, or raise where their column is one that the model goes by."""
+    labels = read_labels(table, option)
+    if labels.column in (names or ()):
+        raise TableError(
+            f"{table.source}: column '{labels.column}' is one that the model was fitted to, so "
+            "that comparing with it says nothing; fit without it (--drop)."
+        )
+    return labels
 
 
 def assignment(probabilities: NDArray[Any]) -> dict[str, NDArray[Any]]:

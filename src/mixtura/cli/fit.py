@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from copy import copy
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from mixtura import GaussianMixture, Mixture, TableError
 from mixtura.cli.console import hush, say
@@ -33,6 +35,7 @@ from mixtura.cli.options import (
     Engine,
     EngineOption,
     JsonOption,
+    LabelsOption,
     MaxIterOption,
     NaOption,
     OutputModelOption,
@@ -79,6 +82,7 @@ def fit(
     columns: ColumnsOption = None,
     drop: DropOption = None,
     weights: WeightsOption = None,
+    labels: LabelsOption = None,
     na: NaOption = None,
     seed: SeedOption = 0,
     n_init: Annotated[int, typer.Option(min=1, help="Starts; the best result is kept.")] = 1,
@@ -115,7 +119,7 @@ def fit(
         engine=engine.value,
         n_jobs=threads,
     )
-    rows = read_rows(table, columns, drop, weights, output, na)
+    rows = read_rows(table, columns, drop, weights, output, na, labels)
     if rows.table.n_rows == 1:
         raise TableError(f"{rows.table.source} has 1 row; a fit needs at least 2.")
     report_constant(rows.numeric)
@@ -136,7 +140,19 @@ def fit(
     }
     is_large = model.means_.size > PARAMETERS_SHOWN
     parameters = weights_table(model) if is_large else components_table(model, result["columns"])
+    if rows.labels is not None:
+        probabilities = responsibilities(model, rows.numeric.X)
+        assigned = probabilities.argmax(axis=1)
+        found = rows.labels.compared(assigned, probabilities, rows.weights)
+        result, parameters = result | found.facts(), found.below(parameters)
     deliver(model, result, lines, parameters, output, as_json=as_json)
+
+
+def responsibilities(model: GaussianMixture, X: NDArray[Any]) -> NDArray[Any]:
+    """Return the responsibilities (n, k) of rows that come without the names of their columns."""
+    unnamed = copy(model)
+    del unnamed.feature_names_in_
+    return unnamed.predict_proba(X)
 
 
 def report_constant(numeric: Numeric) -> None:

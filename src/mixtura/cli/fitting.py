@@ -14,6 +14,7 @@ from rich.console import RenderableType
 
 from mixtura import TableError
 from mixtura.cli.console import INTERRUPTED, announce, facts, print_json, say, show
+from mixtura.cli.labels import Labels, read_labels
 from mixtura.cli.options import check_choice, in_flags, names_in, naming
 from mixtura.cli.progress import Watch, shown, stopping_on_interrupt
 from mixtura.io.columns import Numeric, missing_counts, numeric_columns
@@ -33,6 +34,7 @@ class Rows(NamedTuple):
     table: Table
     numeric: Numeric
     weights: NDArray[Any] | None
+    labels: Labels | None = None
 
     @property
     def weight(self) -> float:
@@ -57,6 +59,7 @@ def read_rows(
     weights: str | None,
     output: Path | None,
     na: list[str] | None = None,
+    labels: str | None = None,
 ) -> Rows:
     """Read what the options choose, and say which columns are not used."""
     if output is not None:
@@ -64,10 +67,15 @@ def read_rows(
     chosen, dropped = names_in(columns), names_in(drop)
     check_choice(chosen, dropped, weights)
     source = read_table(table, na or ())
-    left_out = [*(dropped or ()), *([weights] if weights else ())]
+    known = None if labels is None else read_labels(source, labels)
+    check_choice(chosen, dropped, weights, known and known.column)
+    left_out = [*(dropped or ()), *filter(None, (weights, known and known.column))]
     numeric = numeric_columns(source, chosen, left_out, allow_missing=True)
     report_columns(numeric, explicit=chosen is not None)
-    return Rows(source, numeric, None if weights is None else weight_column(source, weights))
+    counts = None if weights is None else weight_column(source, weights)
+    if known is not None:
+        known.compared(np.zeros(source.n_rows), weights=counts)  # complains now, not after the fit
+    return Rows(source, numeric, counts, known)
 
 
 def report_columns(numeric: Numeric, *, explicit: bool) -> None:

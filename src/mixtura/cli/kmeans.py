@@ -35,6 +35,7 @@ from mixtura.cli.options import (
     Engine,
     EngineOption,
     JsonOption,
+    LabelsOption,
     MaxIterOption,
     NaOption,
     OutputModelOption,
@@ -81,6 +82,7 @@ def kmeans(
     columns: ColumnsOption = None,
     drop: DropOption = None,
     weights: WeightsOption = None,
+    labels: LabelsOption = None,
     na: NaOption = None,
     seed: SeedOption = 0,
     n_init: Annotated[
@@ -130,7 +132,7 @@ def kmeans(
         n_jobs=threads,
         engine=engine.value,
     )
-    rows = read_rows(table, columns, drop, weights, output, na)
+    rows = read_rows(table, columns, drop, weights, output, na, labels)
     watch = CentresWatch(n_starts(model), max_iter, keep=output is not None)
     started = time.monotonic()
     model = run(model, rows, watch, partial(rebuilt, rows), output, visible=not quiet)
@@ -152,7 +154,11 @@ def kmeans(
         **inertia_lines(result),
         **explained_line(result),
     }
-    deliver(model, result, lines, clusters_table(model, result), output, as_json=as_json)
+    parameters = clusters_table(model, result)
+    if rows.labels is not None:
+        found = rows.labels.compared(model.labels_, None, rows.weights)
+        result, parameters = result | found.facts(), found.below(parameters)
+    deliver(model, result, lines, parameters, output, as_json=as_json)
 
 
 def variances(rows: Rows) -> NDArray[Any]:

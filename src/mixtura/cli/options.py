@@ -74,6 +74,14 @@ DropOption = Annotated[str | None, typer.Option("--drop", help="Columns to leave
 WeightsOption = Annotated[
     str | None, typer.Option("--weights", help="Column that holds the weight of each row.")
 ]
+LabelsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--labels",
+        metavar="COLUMN",
+        help="Column of known labels to compare with, by name or number (from 1); not fitted.",
+    ),
+]
 NaOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -125,11 +133,21 @@ def finite(value: float) -> float:
     return value
 
 
-def check_choice(columns: list[str] | None, drop: list[str] | None, weights: str | None) -> None:
+def check_choice(
+    columns: list[str] | None,
+    drop: list[str] | None,
+    weights: str | None,
+    labels: str | None = None,
+) -> None:
     """Raise where ``--columns`` names nothing, or two options name one column."""
     if columns == []:
         raise typer.BadParameter("it names no column.", param_hint="--columns")
-    chosen = {"--columns": columns, "--drop": drop, "--weights": weights and [weights]}
+    chosen = {
+        "--columns": columns,
+        "--drop": drop,
+        "--weights": weights and [weights],
+        "--labels": labels and [labels],
+    }
     for (one, left), (other, right) in combinations(chosen.items(), 2):
         shared = [name for name in left or () if name in (right or ())]
         if shared:

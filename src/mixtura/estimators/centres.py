@@ -34,6 +34,7 @@ from mixtura.kernels.incomplete_kmeans import observed_squares
 from mixtura.kernels.kmeans import Labels, Passes, chunks, passes_for, shift_of, work
 from mixtura.model import Family, Mixture, Statistics, family_named, maximise
 from mixtura.model.families.base import FloatArray
+from mixtura.model.mixture import check_one_column
 from mixtura.sources import MemorySource
 from mixtura.sources.threads import for_each, n_threads
 
@@ -162,7 +163,7 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows without missing cells; each belongs to the nearest centre.
-        covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        covariance_type : str, default='full'
             The covariance structure.
         sample_weight : array-like of shape (n_samples,), optional
             Non-negative row weights.
@@ -176,7 +177,8 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         Raises
         ------
         InputError
-            If a cluster has no row of positive weight.
+            If a cluster has no row of positive weight, or is a point or a plane where
+            ``covariance_type`` has no floor.
 
         Notes
         -----
@@ -188,6 +190,7 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         """
         source, passes = self._nearest(X, sample_weight, allow_nan=self._allow_nan)
         family = family_named(covariance_type)
+        check_one_column(covariance_type, source.n_features)
         centres = self.cluster_centers_.astype(np.float64)
         holes = bool(np.isnan(source.X).any())
         if holes:

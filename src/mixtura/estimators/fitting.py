@@ -21,18 +21,20 @@ from mixtura.algorithms.em import EM, FitResult, Step
 from mixtura.algorithms.restarts import Selection, relative_floor, select
 from mixtura.algorithms.starts import from_responsibilities, start_by
 from mixtura.algorithms.stopping import Status, Stopping, StoppingRule
-from mixtura.algorithms.total import total_statistics
-from mixtura.estimators.functional import source_for
+from mixtura.algorithms.total import covariance_of, total_statistics
+from mixtura.estimators.functional import check_structure, source_for
 from mixtura.estimators.validation import (
     check_count,
     check_magnitude,
     check_observed,
+    check_ratio,
+    start_array,
     start_mixture,
 )
 from mixtura.kernels import work
-from mixtura.model import Family, Mixture, family_named
+from mixtura.model import ConjugatePrior, Family, Mixture, family_named
 from mixtura.model.families.base import FloatArray
-from mixtura.model.mixture import as_finite, check_symmetric
+from mixtura.model.mixture import as_finite, check_one_column, check_symmetric
 from mixtura.sources import SortedSource
 from mixtura.sources.threads import for_each
 
@@ -59,6 +61,9 @@ def problem(estimator: Any, rows: Any, weights: FloatArray | None, incomplete: b
     if incomplete and weights is not None:
         check_observed(rows, getattr(estimator, "feature_names_in_", None), weights)
     family = family_named(estimator.covariance_type)
+    check_one_column(estimator.covariance_type, rows.shape[1])
+    ratio = estimator.eigenvalue_ratio
+    check_ratio(ratio, family)
     source, kernels = source_for(
         rows, weights, k, family.name, estimator.engine, estimator.n_jobs, incomplete=incomplete
     )
@@ -68,8 +73,11 @@ def problem(estimator: Any, rows: Any, weights: FloatArray | None, incomplete: b
     check_magnitude(total, rows)
     auto = estimator.reg_covar == "auto"
     ridge = 0.0 if auto else float(estimator.reg_covar)
-    em = EM(source, kernels, family, total, ridge=ridge, reseed=True)
-    return replace(em, floor=relative_floor(em)) if auto else em
+    em = EM(source, kernels, family, total, ridge=ridge, reseed=True, ratio=ratio)
+    if estimator.prior == "conjugate":
+        prior = ConjugatePrior.of(covariance_of(total), total.centre[0], family, k)
+        em = replace(em, prior=prior)
+    return replace(em, floor=relative_floor(em)) if auto and ratio is None else em
 
 
 def warn_of_patterns(source: SortedSource, k: int, covariance_type: str) -> None:
@@ -162,6 +170,7 @@ def from_given(given: Any, estimator: Any, em: EM, rows: Any) -> Mixture:
     if isinstance(start, Mixture):
         if start.n_features != d:
             raise InputError(f"init_params is a Mixture of {start.n_features} columns; X has {d}.")
+        check_structure("init_params", start)
         return start
     resp = source.arranged(start)
     return from_responsibilities(em, np.asarray(source.X), resp, source.sample_weight)
@@ -206,14 +215,6 @@ def inverted(precisions: FloatArray, family: Family) -> FloatArray:
     except InputError:
         kind = "positive definite" if family.correlated else "positive"
         raise InputError(f"precisions_init must be {kind} for every component.") from None
-
-
-def start_array(name: str, value: Any, shape: tuple[int, ...]) -> FloatArray:
-    """Return a starting parameter as float64 of the right shape."""
-    array = as_finite(name, value)
-    if array.shape != shape:
-        raise InputError(f"{name} has shape {array.shape}; this fit needs {shape}.")
-    return array
 
 
 def observer(estimator: Any, ended: threading.Event) -> Callable[[Step], bool]:
@@ -362,6 +363,7 @@ def as_sklearn(estimator: Any) -> Any:
 
     params = estimator.get_params(deep=False)
     shared = {name: params[name] for name in GaussianMixture().get_params() if name in params}
+    shared["covariance_type"] = family_named(shared["covariance_type"]).form
     if not isinstance(shared["init_params"], str):
         del shared["init_params"]
     model = GaussianMixture(**{n: v for n, v in shared.items() if not _is(v, "auto")})

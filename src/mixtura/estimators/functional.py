@@ -29,6 +29,7 @@ from mixtura.kernels import Kernels, choose, work
 from mixtura.kernels.patterns import patterns_of
 from mixtura.model import CovarianceFloor, Mixture, family_named, maximise
 from mixtura.model.families.base import FloatArray
+from mixtura.model.mixture import check_one_column
 from mixtura.sources import MemorySource, SortedSource
 from mixtura.sources.threads import n_threads
 
@@ -102,19 +103,23 @@ def m_step(
         Rows; a cell that is NaN is missing.
     responsibilities : array-like of shape (n_samples, n_components)
         Non-negative, each row summing to 1.
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-        The covariance structure.
+    covariance_type : str, default='full'
+        The covariance structure, as in ``Mixture``.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative row weights; a weight of 2 counts as the row twice, 0 as its absence.
     min_variance : float, default=0.0
-        Smallest variance in any direction, in squared units of the columns.
+        Smallest variance in any direction, in squared units of the columns. Where components share
+        volume, shape or orientation, one that falls below is an error.
     min_support : float, default=0.0
         A component whose summed responsibility is below this keeps the mean of ``previous``;
         where cells are missing, in each column whose observed rows sum to less.
     previous : Mixture, optional
-        Where means and covariances of components without support come from and, where cells are
-        missing and covariances are full or tied, what those cells are expected to be under; pass
-        the mixture of the E-step. Without it they are taken to be uncorrelated with the others.
+        Of the same structure: where means and covariances of components without support come from
+        and, where cells are missing and columns are correlated, what those cells are expected to be
+        under; pass the mixture of the E-step. Without it they are taken to be uncorrelated with
+        the others.
+        Structures whose M-step goes step by step (VEE, EVE, VVE, VEI, VEV; EVI where cells are
+        missing) begin there, and do not fall below it.
 
     Returns
     -------
@@ -155,9 +160,10 @@ def m_step(
     weights = validated_weights(sample_weight, rows)
     if incomplete and previous is None:
         check_observed(rows, getattr(X, "columns", None), weights)
-    if previous is not None and previous.covariance_type != covariance_type:
+    check_one_column(covariance_type, rows.shape[1])
+    if previous is not None and previous.family != family:
         raise InputError(
-            f"previous has {previous.covariance_type!r} covariances, not {covariance_type!r}."
+            f"previous has {previous.covariance_type!r} covariances, not {family.name!r}."
         )
     if previous is not None and previous.n_components != resp.shape[1]:
         raise InputError(
@@ -203,7 +209,8 @@ def run_em(
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative row weights.
     min_variance : float, default=0.0
-        Smallest variance in any direction, in squared units of the columns.
+        Smallest variance in any direction, in squared units of the columns. Where components share
+        volume, shape or orientation, one that falls below ends the run.
     min_support : float, default=0.0
         A component whose summed responsibility is below this keeps its mean; where cells are
         missing, in each column whose observed rows sum to less.
@@ -221,8 +228,8 @@ def run_em(
     Raises
     ------
     InputError
-        If the start's covariances are not positive definite, a parameter is out of range, or a
-        column has no observed value.
+        If the start's covariances are not positive definite or not of its structure, a parameter
+        is out of range, or a column has no observed value.
 
     Notes
     -----
@@ -245,6 +252,7 @@ def run_em(
            [-0.5]])
     """
     check_mixture("start", start)
+    check_structure("start", start)
     rows, incomplete = checked_rows(X, start.n_features)
     weights = validated_weights(sample_weight, rows)
     if incomplete:
@@ -278,6 +286,12 @@ def check_mixture(name: str, value: Any) -> None:
             f"{name} is a {type(value).__name__}; pass a Mixture (a fitted estimator has one in "
             "mixture_)."
         )
+
+
+def check_structure(name: str, mixture: Mixture) -> None:
+    """Raise unless a mixture has a density and its covariances are of its structure."""
+    mixture.density  # noqa: B018 - raises naming the component that is not positive definite
+    mixture.family.check(name, mixture.covariances)
 
 
 def checked_rows(X: ArrayLike, n_features: int | None) -> tuple[Any, bool]:

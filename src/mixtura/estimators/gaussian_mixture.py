@@ -35,9 +35,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     ----------
     n_components : int, default=1
         Number of components, at least 1.
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-        Each component has its own covariance matrix, all share one, each has its own variances,
-        or each has a single variance.
+    covariance_type : str, default='full'
+        Each component has its own covariance matrix (``'full'``), all share one (``'tied'``), each
+        has its own variances (``'diag'``), or each has a single variance (``'spherical'``). Or one
+        of mclust's fourteen names, of which these are VVV, EEE, VVI and VII: three letters say
+        whether volume, shape and orientation are equal in all components (E), vary (V), or are
+        those of a sphere or of the columns (I) [4]_. The others are EII, EEI, VEI, EVI, VEE, EVE,
+        VVE, EEV, VEV and EVV; tables of one column have E and V.
     tol : 'auto' or float, default='auto'
         ``'auto'`` stops once Aitken's estimate of the gain still to come is below 1e-4 nats per
         row [2]_. A number means what it means in scikit-learn: stop once one iteration gains
@@ -46,7 +50,18 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         ``'auto'`` bounds every covariance from below by 1e-8 times the covariance of the whole
         table, whatever its units, and keeps EM monotone. A number is added to the diagonals, as
         in scikit-learn, in squared units of the columns; the log-likelihood may then dip by
-        about as much as the number weighs.
+        about as much as the number weighs. Where components share volume, shape or orientation
+        there is no floor for one of them alone: a start in which one collapses ends.
+    prior : {'conjugate'} or None, default=None
+        ``'conjugate'`` maximises the posterior density under the prior of Fraley & Raftery [5]_,
+        which keeps components from collapsing: means are worth 0.01 rows at the columns' means,
+        covariances have an inverse Wishart prior around the table's own over
+        ``n_components ** (2 / n_features)``; where columns are not correlated, each has its own
+        variance there, so that their units do not matter.
+    eigenvalue_ratio : float or None, default=None
+        Largest eigenvalue of all covariances over the smallest, at most [6]_; at least 1. It
+        takes the place of the floor of ``reg_covar='auto'``, and depends on the units of the
+        columns. For full, tied, diag and spherical covariances.
     max_iter : int, default=1000
         Largest number of EM updates per start.
     n_init : int, default=1
@@ -88,7 +103,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Component means.
     covariances_ : ndarray
         Covariances in the shape of ``covariance_type``: (n_components, n_features, n_features),
-        (n_features, n_features), (n_components, n_features) or (n_components,).
+        (n_features, n_features), (n_components, n_features) or (n_components,); the other
+        structures have the shape of the one that they restrict, see ``Mixture``.
     precisions_ : ndarray
         Inverse covariances, same shape.
     precisions_cholesky_ : ndarray
@@ -100,7 +116,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     n_iter_ : int
         EM updates of the best start.
     lower_bound_ : float
-        Log-likelihood per row of the fitted parameters, in nats.
+        Log-likelihood per row of the fitted parameters, in nats; with a ``prior``, plus the
+        logarithm of its density relative to the largest, over the number of rows.
     lower_bounds_ : list of float
         Log-likelihood per row after each update of the best start.
     restarts_ : ndarray of shape (n_starts,)
@@ -134,6 +151,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):
        :doi:`10.1007/BF01720593`
     .. [3] Ghahramani, Z. & Jordan, M. (1994). Supervised learning from incomplete data via an
        EM approach. *Advances in Neural Information Processing Systems* 6.
+    .. [4] Celeux, G. & Govaert, G. (1995). Gaussian parsimonious clustering models. *Pattern
+       Recognition* 28(5). :doi:`10.1016/0031-3203(94)00125-6`
+    .. [5] Fraley, C. & Raftery, A. (2007). Bayesian regularization for normal mixture estimation
+       and model-based clustering. *J. Classification* 24. :doi:`10.1007/s00357-007-0004-5`
+    .. [6] Garcia-Escudero, L. et al. (2008). A general trimming approach to robust cluster
+       analysis. *Annals of Statistics* 36(3). :doi:`10.1214/07-AOS515`
 
     Examples
     --------
@@ -150,6 +173,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         "covariance_type": [StrOptions(set(STRUCTURES))],
         "tol": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
         "reg_covar": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
+        "prior": [StrOptions({"conjugate"}), None],
+        "eigenvalue_ratio": [Interval(Real, 1.0, None, closed="left"), None],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "init_params": [StrOptions(set(METHODS)), "array-like", Mixture, callable],
@@ -176,6 +201,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         covariance_type: str = "full",
         tol: str | float = "auto",
         reg_covar: str | float = "auto",
+        prior: str | None = None,
+        eigenvalue_ratio: float | None = None,
         max_iter: int = 1000,
         n_init: int = 1,
         init_params: Any = "kmeans",
@@ -194,6 +221,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.covariance_type = covariance_type
         self.tol = tol
         self.reg_covar = reg_covar
+        self.prior = prior
+        self.eigenvalue_ratio = eigenvalue_ratio
         self.max_iter = max_iter
         self.n_init = n_init
         self.init_params = init_params
@@ -544,8 +573,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             Component means.
         covariances : array-like
             Covariances in the shape of ``covariance_type``.
-        covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-            The covariance structure.
+        covariance_type : str, default='full'
+            The covariance structure, which the covariances must be of.
         **params : dict
             Further parameters of the estimator.
 
@@ -555,6 +584,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             With ``n_iter_ == 0`` and no log-likelihood.
         """
         mixture = Mixture(weights, means, covariances, covariance_type)
+        mixture.family.check("from_parameters", mixture.covariances)
         model = cls(mixture.n_components, covariance_type=covariance_type, **params)
         fitting.adopt(model, mixture)
         return model
@@ -596,7 +626,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         -------
         sklearn.mixture.GaussianMixture
             Fitted if this one is. Parameters that scikit-learn does not have are left at its
-            defaults.
+            defaults; a structure that it does not have becomes the one it restricts.
         """
         return fitting.as_sklearn(self)
 

@@ -17,7 +17,6 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from mixtura.algorithms.em import EM
 from mixtura.algorithms.restarts import Selection
-from mixtura.algorithms.shrinkage import ShrunkEM
 from mixtura.algorithms.source import OneBlock
 from mixtura.algorithms.starts import filled, standardised, tightest, trials
 from mixtura.algorithms.stopping import Status
@@ -25,7 +24,7 @@ from mixtura.algorithms.total import covariance_of
 from mixtura.estimators import fitting, imputing
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.validation import validated_table
-from mixtura.model import STRUCTURES, Mixture
+from mixtura.model import STRUCTURES, ConjugatePrior, Mixture
 from mixtura.model.families import family_named
 from mixtura.model.families.base import FloatArray
 from mixtura.model.sampling import generator
@@ -46,9 +45,9 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
     n_components : int, default=3
         Number of components, at least 1. With a few, what a column tells of another may differ
         between groups of rows; more than the table supports do little harm.
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-        The covariance structure; without correlations (diag, spherical) only the groups tell
-        about missing cells.
+    covariance_type : str, default='full'
+        The covariance structure, as in ``GaussianMixture``; without correlations (diag, spherical
+        and those that restrict them) only the groups tell about missing cells.
     shrinkage : 'auto' or float, default='auto'
         How many rows of the covariance that all components have in common are added to each
         component's own, at least 0; ``'auto'`` is two per column. 0 is maximum likelihood.
@@ -236,7 +235,7 @@ def fitted_model(
     imputer: MixtureImputer, rows: Any, incomplete: bool
 ) -> tuple[GaussianMixture, int]:
     """Return the mixture of both stages (docs/guide, equation 35), and how many updates it took."""
-    k, kind = imputer.n_components, imputer.covariance_type
+    k, family = imputer.n_components, family_named(imputer.covariance_type)
     weight = imputer.shrinkage
     if isinstance(weight, str):
         weight = ROWS_PER_COLUMN * rows.shape[1]
@@ -250,15 +249,15 @@ def fitted_model(
     view = OneBlock(standardised(filled(rows, em), em), np.ones(len(rows)))
     common.init_params = partial(clusters, view)
     first = fitting.run(common, shrunk(em, target, min(weight, VARIANCE_ROWS)), rows)
-    if kind == "tied":
+    if family.name == "tied":
         common.init_params = "kmeans"
         return published(common, first, rows.dtype), first.result.n_iter
     start = first.result.mixture
-    covariances = family_named(kind).pooled(start.covariances, k)
-    model = GaussianMixture(k, covariance_type=kind, **shared)
-    model.init_params = Mixture(start.weights, start.means, covariances, kind)
-    if kind == "full":  # what is known of the table is known
-        em = replace(em, family=family_named(kind))
+    covariances = family.pooled(start.covariances, k)
+    model = GaussianMixture(k, covariance_type=imputer.covariance_type, **shared)
+    model.init_params = Mixture(start.weights, start.means, covariances, family.name)
+    if family.correlated:  # what is known of the table is known
+        em = replace(em, family=family)
     else:
         em = fitting.problem(model, rows, None, incomplete)
     second = fitting.run(model, shrunk(em, start.covariances, weight), rows)
@@ -273,7 +272,7 @@ def clusters(view: OneBlock, X: Any, k: int, random_state: Any) -> NDArray[Any]:
 
 def shrunk(em: EM, target: FloatArray, weight: float) -> EM:
     """Return an EM that draws covariances to a target, if that weighs anything."""
-    return ShrunkEM.of(em, target, weight) if weight > 0 else em
+    return replace(em, prior=ConjugatePrior.towards(target, weight)) if weight > 0 else em
 
 
 def published(model: GaussianMixture, selection: Selection, dtype: Any) -> GaussianMixture:

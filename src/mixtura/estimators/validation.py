@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from mixtura._errors import InputError
-from mixtura.model import Mixture, Statistics
+from mixtura.model import Family, Mixture, Statistics
 from mixtura.model.families.base import FloatArray
 from mixtura.model.mixture import as_finite
 from mixtura.sources.threads import for_each, n_threads
@@ -259,6 +259,23 @@ def too_large(column: int, where: str = "") -> InputError:
         f"{where}column {column} holds numbers so large that their squares overflow; divide it "
         "by a power of ten."
     )
+
+
+def start_array(name: str, value: Any, shape: tuple[int, ...]) -> FloatArray:
+    """Return a starting parameter as float64 of the right shape."""
+    array = as_finite(name, value)
+    if array.shape != shape:
+        raise InputError(f"{name} has shape {array.shape}; this fit needs {shape}.")
+    return array
+
+
+def check_ratio(ratio: float | None, family: Family) -> None:
+    """Raise where a bound on eigenvalues is asked for that the structure does not take."""
+    if ratio is not None and family.restricted:
+        raise InputError(
+            f"eigenvalue_ratio={ratio!r} is for the structures 'full', 'tied', 'diag' and "
+            f"'spherical'; with covariance_type={family.name!r} leave it None."
+        )
 
 
 def start_mixture(given: Any, n: int, k: int, covariance_type: str) -> Mixture | FloatArray:

@@ -194,17 +194,22 @@ def _all_true_false(lowered: pa.ChunkedArray, cells: NDArray[np.bool_]) -> bool:
     return bool(truth[cells].all())
 
 
-def _candidates(
-    table: Table, columns: Sequence[str] | None, drop: Sequence[str] | None
-) -> list[str]:
-    """Return the columns to look at, or raise naming those that the table does not have."""
+def check_known(table: Table, names: Sequence[str]) -> None:
+    """Raise naming the columns that the table does not have."""
     known = table.names
-    unknown = [name for name in (*(columns or ()), *(drop or ())) if name not in known]
+    unknown = [name for name in names if name not in known]
     if unknown:
         near = get_close_matches(unknown[0], known, n=1)
         hint = f"; did you mean '{near[0]}'?" if near else f"; its columns are {quoted(known)}."
         raise TableError(f"{table.source} has no {named('column', unknown)}{hint}")
-    wanted = known if columns is None else list(dict.fromkeys(columns))
+
+
+def _candidates(
+    table: Table, columns: Sequence[str] | None, drop: Sequence[str] | None
+) -> list[str]:
+    """Return the columns to look at, or raise naming those that the table does not have."""
+    check_known(table, [*(columns or ()), *(drop or ())])
+    wanted = table.names if columns is None else list(dict.fromkeys(columns))
     left = [name for name in wanted if name not in (drop or ())]
     if not left:
         raise TableError(f"{table.source}: no column is left to use; leave out fewer columns.")

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from mixtura._errors import InputError
 from mixtura.model.floor import CovarianceFloor
 from mixtura.model.mixture import Mixture
+from mixtura.model.priors import ConjugatePrior
+from mixtura.model.ratio import bounded
 from mixtura.model.statistics import Statistics
 
 
@@ -18,14 +20,20 @@ def maximise(
     ridge: float = 0.0,
     min_support: float = 0.0,
     previous: Mixture | None = None,
+    prior: ConjugatePrior | None = None,
+    ratio: float | None = None,
 ) -> Mixture:
-    """Return the mixture of maximum likelihood given the statistics.
+    """Return the mixture of maximum likelihood, or posterior density, given the statistics.
 
     Coordinates of a component whose responsibilities sum to at most zero over the rows that tell
     of them keep their ``previous`` mean and covariance; those below ``min_support`` keep their
-    mean. ``floor`` bounds the covariances from below (the constrained maximum); ``ridge`` is added
-    to their diagonals.
+    mean. ``floor`` bounds the covariances from below, ``ratio`` the largest of all their
+    eigenvalues over the smallest (the constrained maximum of each); ``ridge`` is added to their
+    diagonals.
     """
+    rows = statistics.support
+    if prior is not None:
+        statistics = prior.added(statistics)
     zeroth, support, family = statistics.zeroth, statistics.support, statistics.family
     kept = (support <= 0) | (support < min_support)
     if previous is None and kept.any():
@@ -34,13 +42,18 @@ def maximise(
     if previous is not None and kept.any():
         shift = np.where(kept, previous.means - statistics.centre, shift)
     second = family.recentred(statistics.second, support, statistics.first, shift)
+    if prior is not None:
+        second, support = prior.with_scatter(second, rows, family)
     if floor is not None:
         second = family.supported(second, support, floor)
-    covariances = family.maximised(second, support, previous and previous.covariances)
+    before = None if previous is None else previous.covariances
+    covariances = family.maximised(second, support, before)
     if ridge:
         covariances = family.ridged(covariances, ridge)
     if previous is not None:
         covariances = family.kept(covariances, support, previous.covariances)
+    if ratio is not None:
+        covariances = bounded(family, covariances, support, ratio)
     if floor is not None:
         covariances = family.floored(covariances, floor)
     weights = zeroth / zeroth.sum()

@@ -160,7 +160,8 @@ class Mixture:
         Returns
         -------
         Mixture
-            Of the same weights and structure, over those columns.
+            Of the same weights, over those columns; of the same structure, or of the one that it
+            restricts where columns alone do not have it.
 
         Raises
         ------

@@ -33,7 +33,6 @@ class Family(ABC):
     correlated: bool = False
     #: Whether the whole table's scatter can stand for the second moment (``within_total``).
     uses_total_scatter: bool = False
-
     #: Whether all columns share one unit, so that they must not be rescaled one by one.
     one_unit: bool = False
 
@@ -86,7 +85,8 @@ class Family(ABC):
     ) -> FloatArray:
         """Return the maximum-likelihood covariances for scatter about the new means.
 
-        Where they are found step by step, that begins at the ``previous`` ones.
+        Where they are found step by step, that begins at the ``previous`` ones; restricted
+        structures look there for what a component without support does not share, too.
         """
 
     def supported(
@@ -100,6 +100,10 @@ class Family(ABC):
         self, covariances: FloatArray, support: FloatArray, previous: FloatArray
     ) -> FloatArray:
         """Return ``covariances`` with those without support (k, d) as they were."""
+
+    def check(self, name: str, covariances: FloatArray) -> None:
+        """Raise, about the parameter of that name, unless covariances are of the structure."""
+        del name, covariances  # a form holds all that have its shape
 
     @abstractmethod
     def marginal(self, covariances: FloatArray, columns: NDArray[np.intp]) -> FloatArray:

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.model.families.base import FloatArray
-from mixtura.model.families.spectra import Rule
+from mixtura.model.families.spectra import TINY, Rule
 
 #: Sweeps over all planes, at most, and the gain per unit of weight that ends them.
 SWEEPS, SETTLED = 100, 1e-10
+#: Smallest variance relative to the largest that is divided by.
+FLAT = 1e-30
 #: Mixes matrices so that axes which they share stay apart: powers of an irrational number.
 MIXING = 0.6180339887498949
 
@@ -37,9 +39,10 @@ def with_common_axes(
         spread = spectrum(scatter, axes)
         variances = rule(spread, along, variances)
         new = deviance(spread, along, variances)
-        settled = (value - new <= SETTLED * weight.sum(axis=-1)).all()
+        with np.errstate(invalid="ignore"):  # infinite where a component is flat
+            gains = (value - new > SETTLED * weight.sum(axis=-1)).any()
         value = new
-        if settled:
+        if not gains:
             break
     scaled = axes[..., None, :, :] * variances[..., None, :]
     return scaled @ np.swapaxes(axes, -1, -2)[..., None, :, :]
@@ -48,13 +51,13 @@ def with_common_axes(
 def spectrum(matrices: FloatArray, axes: FloatArray) -> FloatArray:
     """Return the diagonals (..., k, d) of matrices (..., k, d, d) along axes (..., d, d)."""
     along = axes[..., None, :, :]
-    return ((matrices @ along) * along).sum(axis=-2)
+    return np.maximum(((matrices @ along) * along).sum(axis=-2), 0.0)
 
 
 def axes_of(covariances: FloatArray) -> FloatArray:
     """Return the axes (..., d, d) that covariances (..., k, d, d) of one orientation share."""
     powers = MIXING ** np.arange(covariances.shape[-3])
-    traces = np.trace(covariances, axis1=-2, axis2=-1)
+    traces = np.maximum(np.trace(covariances, axis1=-2, axis2=-1), TINY)
     mixed = (covariances * (powers / traces)[..., None, None]).sum(axis=-3)
     return np.linalg.eigh(mixed)[1]
 
@@ -84,8 +87,14 @@ def best_axes(scatter: FloatArray, along: FloatArray, rule: Rule) -> tuple[Float
 
 def deviance(scatter: FloatArray, weight: FloatArray, variances: FloatArray) -> FloatArray:
     """Return twice the negative log-likelihood (...,) that variances along axes have."""
-    safe = np.maximum(variances, np.finfo(np.float64).tiny)
-    return (weight * np.log(safe) + scatter / safe).sum(axis=(-2, -1))
+    safe = lifted(variances)
+    with np.errstate(over="ignore"):  # nothing is likely under variances of zero
+        return (weight * np.log(safe) + scatter / safe).sum(axis=(-2, -1))
+
+
+def lifted(variances: FloatArray) -> FloatArray:
+    """Return variances (..., k, d) that can be divided by, changed only far below rounding."""
+    return np.maximum(variances, FLAT * variances.max(axis=(-2, -1), keepdims=True) + TINY)
 
 
 def rotated(scatter: FloatArray, variances: FloatArray, axes: FloatArray) -> FloatArray:
@@ -97,7 +106,7 @@ def rotated(scatter: FloatArray, variances: FloatArray, axes: FloatArray) -> Flo
     """
     turned = np.swapaxes(axes, -1, -2)[..., None, :, :] @ scatter @ axes[..., None, :, :]
     axes = axes.copy()
-    inverse = 1.0 / np.maximum(variances, np.finfo(np.float64).tiny)
+    inverse = 1.0 / lifted(variances)
     for p, q in rounds(axes.shape[-1]):
         weight = inverse[..., p] - inverse[..., q]
         difference = (weight * (turned[..., q, q] - turned[..., p, p])).sum(axis=-2)

@@ -1,8 +1,9 @@
-"""Variances along given axes: volumes and shapes that are equal or free (docs/guide, equation 40).
+"""Variances along given axes: volumes and shapes that are equal or free (docs/guide, equation 41).
 
 Each function takes the scatter (..., k, d) of every component along each axis, the weight
 (..., k, d) it is the sum of, and variances (..., k, d) to go on from, if there are any. It returns
-variances of maximum likelihood; leading axes stand for models side by side.
+variances of maximum likelihood, zero where a component is flat; leading axes stand for models side
+by side.
 """
 
 from __future__ import annotations
@@ -15,8 +16,7 @@ from mixtura.model.families.base import FloatArray
 
 #: Alternations between two kinds of parameters, at most, and the relative change that ends them.
 SWEEPS, SETTLED = 200, 1e-12
-#: Smallest scatter of an axis relative to the largest: below, products of them would vanish.
-TINY = 1e-30
+TINY = float(np.finfo(np.float64).tiny)
 
 Rule = Callable[[FloatArray, FloatArray, FloatArray | None], FloatArray]
 
@@ -39,17 +39,12 @@ def common_shape(
 
     The likelihood is concave in their logarithms, so that alternating finds its maximum.
     """
-    volume = geometric_mean(free(scatter, weight) if start is None else start)
-    tiny = np.finfo(np.float64).tiny
+    volume = np.ones_like(scatter[..., :1]) if start is None else start[..., -1:]
     for _ in range(SWEEPS):
-        shape = np.maximum(common(scatter / volume, weight)[..., :1, :], tiny)
-        new = (scatter / shape).sum(axis=-1, keepdims=True) / np.maximum(
-            weight.sum(axis=-1, keepdims=True), tiny
-        )
-        new = np.where(new > 0, new, volume)
-        change = np.abs(np.log(new / volume)).max()
-        volume = new
-        if change <= SETTLED:
+        shape = common(scatter / np.maximum(volume, TINY), weight)
+        spread = (scatter / np.maximum(shape, TINY)).sum(axis=-1, keepdims=True)
+        volume, old = free(spread, weight.sum(axis=-1, keepdims=True)), volume
+        if settled(volume, old):
             break
     return volume * shape
 
@@ -66,30 +61,25 @@ def common_volume(
     missing = whole - weight
     if not missing.any():
         return of_one_volume(scatter, whole)
-    variances = of_one_volume(free(scatter, weight), 1.0 + 0.0 * whole) if start is None else start
+    variances = of_one_volume(free(scatter, weight) * whole, whole) if start is None else start
     for _ in range(SWEEPS):
-        new = of_one_volume(scatter + missing * variances, whole)
-        change = np.abs(np.log(new / variances)).max()
-        variances = new
-        if change <= SETTLED:
+        variances, old = of_one_volume(scatter + missing * variances, whole), variances
+        if settled(variances, old):
             break
     return variances
 
 
 def of_one_volume(scatter: FloatArray, weight: FloatArray) -> FloatArray:
-    """Return variances of one geometric mean for components of one weight (..., k, 1) each."""
-    size = geometric_mean(scatter)
-    volume = free(
-        np.where(weight > 0, size, 0.0).sum(axis=-2, keepdims=True),
-        weight.sum(axis=-2, keepdims=True),
-    )
-    return volume * np.maximum(scatter, TINY * scatter.max(axis=-1, keepdims=True)) / size
+    """Return variances of one geometric mean for components of one weight (..., k, 1) each.
+
+    Those of a component that is flat along an axis are zero.
+    """
+    with np.errstate(divide="ignore"):
+        size = np.exp(np.log(scatter).mean(axis=-1, keepdims=True))
+    volume = free(size.sum(axis=-2, keepdims=True), weight.sum(axis=-2, keepdims=True))
+    return volume * (scatter / np.where(size > 0, size, np.inf))
 
 
-def geometric_mean(variances: FloatArray) -> FloatArray:
-    """Return geometric means over the last axis, which stays; 1 where all are zero."""
-    largest = variances.max(axis=-1, keepdims=True)
-    largest = np.where(largest > 0, largest, 1.0)
-    relative = np.where(largest > 0, variances / largest, 1.0)
-    logs = np.log(np.maximum(relative, TINY)).mean(axis=-1, keepdims=True)
-    return np.where(variances.max(axis=-1, keepdims=True) > 0, largest * np.exp(logs), 1.0)
+def settled(new: FloatArray, old: FloatArray) -> bool:
+    """Return whether no number has changed by more than a part in a thousand billion."""
+    return bool((np.abs(new - old) <= SETTLED * np.abs(old)).all())

@@ -1,4 +1,4 @@
-"""Structures whose components share volume, shape or orientation (docs/guide, equations 39-42).
+"""Structures whose components share volume, shape or orientation (docs/guide, equations 40 to 42).
 
 A covariance is a volume times a shape along an orientation, each Equal among the components,
 Variable or the Identity: three letters (Celeux & Govaert 1995,
@@ -12,7 +12,7 @@ from abc import abstractmethod
 
 import numpy as np
 
-from mixtura._errors import SingularCovarianceError
+from mixtura._errors import InputError, SingularCovarianceError
 from mixtura.model.families import spectra
 from mixtura.model.families.base import Family, FloatArray
 from mixtura.model.families.diag import Diag
@@ -23,6 +23,8 @@ from mixtura.model.floor import CovarianceFloor
 
 #: Volume and shape, by their letters.
 RULES: dict[str, spectra.Rule] = {
+    "EI": spectra.common,
+    "VI": spectra.free,
     "EE": spectra.common,
     "VE": spectra.common_shape,
     "EV": spectra.common_volume,
@@ -30,6 +32,11 @@ RULES: dict[str, spectra.Rule] = {
 }
 #: Structures that the covariances of some columns, and those given others, have too.
 CLOSED = ("EII", "EEI", "VEI", "VEE")
+#: Rows of its previous covariance, per row of all, that a component without support counts as: too
+#: few to move what it shares with others.
+HELD = float(np.finfo(np.float64).eps)
+#: How far covariances may be from a structure, relative to the columns' standard deviations.
+ROUNDED = 1e-6
 
 
 class Restricted(Family):
@@ -52,16 +59,43 @@ class Restricted(Family):
     def scatter(covariances: FloatArray, support: FloatArray) -> FloatArray:
         """Return the second moments of rows with these covariances."""
 
-    def projected(self, covariances: FloatArray) -> FloatArray:
-        """Return the structure's covariances that fit groups of the given ones best."""
-        d = 1 if covariances.ndim == 1 else covariances.shape[-1]
-        return self.maximised(covariances, np.ones((len(covariances), d)), covariances)
+    @abstractmethod
+    def fitted(
+        self, second: FloatArray, support: FloatArray, start: FloatArray | None
+    ) -> FloatArray:
+        """Return the covariances of maximum likelihood where every component has support."""
+
+    def maximised(
+        self, second: FloatArray, support: FloatArray, previous: FloatArray | None = None
+    ) -> FloatArray:
+        empty = support <= 0
+        if previous is not None and empty.any():
+            held = np.where(empty, HELD * (support.sum() or 1.0), 0.0)
+            second, support = second + self.scatter(previous, held), support + held
+        return self.fitted(second, support, previous)
 
     def kept(
         self, covariances: FloatArray, support: FloatArray, previous: FloatArray
     ) -> FloatArray:
-        kept = self.free.kept(covariances, support, previous)
-        return covariances if (kept == covariances).all() else self.projected(kept)
+        return covariances  # of what shares its shape, volume or axes with what has support
+
+    def projected(self, covariances: FloatArray) -> FloatArray:
+        """Return the structure's covariances that fit groups of the given ones best."""
+        return self.fitted(covariances, np.ones(sizes(covariances)), covariances)
+
+    def check(self, name: str, covariances: FloatArray) -> None:
+        shape = sizes(covariances)
+        matrices = self.full(covariances, *shape)
+        apart = np.abs(self.full(self.projected(covariances), *shape) - matrices)
+        scale = np.sqrt(np.diagonal(matrices, axis1=1, axis2=2))
+        apart = apart / scale[:, :, None] / scale[:, None, :]
+        if (apart > ROUNDED).any():
+            component = int(np.unravel_index(np.argmax(apart), apart.shape)[0])
+            raise InputError(
+                f"{name}: covariances[{component}] is not of covariance_type={self.name!r}, in "
+                "which components share what its letters E stand for (volume, shape, orientation). "
+                f"Give covariances that do, or take {self.form!r}."
+            )
 
     def supported(
         self, second: FloatArray, support: FloatArray, floor: CovarianceFloor
@@ -74,10 +108,11 @@ class Restricted(Family):
         return second + self.scatter(lifted - pooled, support)
 
     def floored(self, covariances: FloatArray, floor: CovarianceFloor) -> FloatArray:
-        lifted = self.free.floored(covariances, floor) != covariances
-        if not lifted.any():
+        # In directions in which the whole table is flat, ``supported`` has lifted all of them.
+        flat = self.relative_scales(covariances, floor) < 1.0
+        if not flat.any():
             return covariances
-        component = int(np.flatnonzero(lifted.reshape(len(covariances), -1).any(axis=1))[0])
+        component = int(np.flatnonzero(flat)[0])
         raise SingularCovarianceError(
             f"covariances[{component}] is nearly singular: the component has collapsed onto a "
             f"point or a plane, where covariance_type={self.name!r} has no floor. Use fewer "
@@ -97,6 +132,11 @@ class Restricted(Family):
         return self.projected(self.free.blended(covariances, component, total))
 
 
+def sizes(covariances: FloatArray) -> tuple[int, int]:
+    """Return the numbers of components and of columns, or 1 where variances have none."""
+    return len(covariances), 1 if covariances.ndim == 1 else covariances.shape[-1]
+
+
 class RestrictedSpherical(Restricted, Spherical):
     """EII: one variance for all components, repeated (k,)."""
 
@@ -106,8 +146,8 @@ class RestrictedSpherical(Restricted, Spherical):
     def scatter(covariances: FloatArray, support: FloatArray) -> FloatArray:
         return covariances * support.mean(axis=1)
 
-    def maximised(
-        self, second: FloatArray, support: FloatArray, previous: FloatArray | None = None
+    def fitted(
+        self, second: FloatArray, support: FloatArray, start: FloatArray | None
     ) -> FloatArray:
         return spectra.common(second[:, None], support.mean(axis=1)[:, None])[:, 0]
 
@@ -121,10 +161,10 @@ class RestrictedDiag(Restricted, Diag):
     def scatter(covariances: FloatArray, support: FloatArray) -> FloatArray:
         return covariances * support
 
-    def maximised(
-        self, second: FloatArray, support: FloatArray, previous: FloatArray | None = None
+    def fitted(
+        self, second: FloatArray, support: FloatArray, start: FloatArray | None
     ) -> FloatArray:
-        return RULES[self.name[:2]](second, support, previous)
+        return RULES[self.name[:2]](second, support, start)
 
 
 class RestrictedFull(Restricted, Full):
@@ -136,11 +176,11 @@ class RestrictedFull(Restricted, Full):
     def scatter(covariances: FloatArray, support: FloatArray) -> FloatArray:
         return covariances * support[:, :1, None]
 
-    def maximised(
-        self, second: FloatArray, support: FloatArray, previous: FloatArray | None = None
+    def fitted(
+        self, second: FloatArray, support: FloatArray, start: FloatArray | None
     ) -> FloatArray:
         scatter = 0.5 * (second + second.transpose(0, 2, 1))
-        return matrices_of(self.name, scatter, support[:, 0], previous)
+        return matrices_of(self.name, scatter, support[:, 0], start)
 
 
 def matrices_of(
@@ -180,32 +220,39 @@ def proportional(
     if name[0] == "E":
         pooled = scatter.sum(axis=-3) / total
         return np.broadcast_to(pooled[..., None, :, :], scatter.shape)
-    given = scatter if start is None else start * weight[..., None, None]
     safe = np.where(weight > 0, weight, 1.0)
-    volume = np.trace(given, axis1=-2, axis2=-1) / (d * safe)
-    volume = np.where(volume > 0, volume, 1.0)
+    given = scatter / safe[..., None, None] if start is None else start
+    volume = np.trace(given, axis1=-2, axis2=-1) / d
     for _ in range(spectra.SWEEPS):
-        shape = (scatter / volume[..., None, None]).sum(axis=-3) / total
+        shape = (scatter / np.maximum(volume, spectra.TINY)[..., None, None]).sum(axis=-3) / total
         inverse = inverse_of(shape)[..., None, :, :]
-        new = (inverse * scatter).sum(axis=(-2, -1)) / (d * safe)
-        new = np.where(new > 0, new, volume)
-        change = np.abs(np.log(new / volume)).max()
-        volume = new
-        if change <= spectra.SETTLED:
+        volume, old = (inverse * scatter).sum(axis=(-2, -1)) / (d * safe), volume
+        if spectra.settled(volume, old):
             break
     return volume[..., None, None] * shape[..., None, :, :]
 
 
 def inverse_of(matrices: FloatArray) -> FloatArray:
-    """Return inverses of matrices (..., d, d), or raise where one is singular."""
+    """Return inverses of matrices (..., d, d), NaN where some are singular; raise for one."""
     try:
         return np.linalg.inv(matrices)
     except np.linalg.LinAlgError:
-        raise SingularCovarianceError(
-            "the covariance that all components share is singular: a column does not vary, or "
-            "repeats others. Leave it out, or give a variance floor (min_variance in m_step and "
-            "run_em)."
-        ) from None
+        pass
+    if matrices.ndim > 2:
+        return np.stack([inverse_or_nan(matrix) for matrix in matrices])
+    raise SingularCovarianceError(
+        "the covariance that all components share is singular: a column does not vary, or "
+        "repeats others. Leave it out, or give a variance floor (min_variance in m_step and "
+        "run_em)."
+    )
+
+
+def inverse_or_nan(matrices: FloatArray) -> FloatArray:
+    """Return inverses of matrices (..., d, d), NaN where they are singular."""
+    try:
+        return inverse_of(matrices)
+    except SingularCovarianceError:
+        return np.full_like(matrices, np.nan)
 
 
 def n_parameters(name: str, k: int, d: int) -> int:

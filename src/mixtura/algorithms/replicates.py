@@ -1,0 +1,350 @@
+"""One mixture for each of many tables side by side, as the bootstrap fits them.
+
+All mixtures have the same structure and number of components, and all tables as many rows and
+columns, so that parameters are arrays with a leading axis for the tables. As in ``batch``,
+densities are quadratic in a row and the statistics are sums over rows' monomials.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixtura.algorithms.batch import FLAT, Integers, coming
+from mixtura.model.families.base import FloatArray
+from mixtura.model.families.structured import matrices_of
+
+#: Rounds of updates that a fit gets at most, and the gain still to come at its end, in nats.
+LONGEST, GOAL = 200, 1e-3
+#: Updates from one attempt to lead the statistics on to the next; the rates between.
+PERIOD = 5
+QUICKEST, SLOWEST = 0.5, 0.98
+#: Part of a component's rows that it may lose in such a step.
+LOST = 0.5
+#: Standard deviations from the mean of a component at which it is cut, at most.
+WIDEST = 1.5
+#: Cuts anywhere, in addition to those across the longest axes.
+ANYWHERE = 16
+#: Rounds of updates that all starts get; how many starts go on from there, for how many rounds.
+FIRST = 2
+RUNS = ((9, 3), (4, 8), (2, LONGEST))
+#: Numbers in the arrays of tables that are done at a time.
+CHUNK = 250_000
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """Tables side by side, or one table under different weights.
+
+    Attributes
+    ----------
+    values : ndarray (m, n, q) or (1, n, q)
+        The monomials of the rows.
+    weights : ndarray (m, n)
+        Weights of the rows.
+    spread : ndarray (d,)
+        The variances of the columns, about 0.
+    """
+
+    values: FloatArray
+    weights: FloatArray
+    spread: FloatArray
+
+    @classmethod
+    def of(cls, rows: FloatArray, weights: FloatArray, spread: FloatArray) -> Tables:
+        """Return tables of rows (m, n, d) or (1, n, d)."""
+        m, n, d = rows.shape
+        first, second = np.triu_indices(d)
+        values = np.empty((m, n, 1 + d + len(first)))
+        values[..., 0], values[..., 1 : 1 + d] = 1.0, rows
+        np.multiply(rows[..., first], rows[..., second], out=values[..., 1 + d :])
+        return cls(values, weights, spread)
+
+    @property
+    def rows(self) -> FloatArray:
+        """The columns (m, n, d) or (1, n, d)."""
+        return self.values[..., 1 : 1 + len(self.spread)]
+
+    def subset(self, numbers: Integers) -> Tables:
+        """Return some of the tables."""
+        values = self.values if len(self.values) == 1 else self.values[numbers]
+        return Tables(values, self.weights[numbers], self.spread)
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Mixtures of one structure and number of components, one for each table.
+
+    Attributes
+    ----------
+    weights, means, covariances : ndarray (m, k), (m, k, d) and (m, k, d, d)
+        Their parameters.
+    """
+
+    weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    @classmethod
+    def repeated(
+        cls, m: int, weights: FloatArray, means: FloatArray, covariances: FloatArray
+    ) -> Stack:
+        """Return one mixture ``m`` times; covariances are (k, d, d)."""
+        arrays = (np.repeat(array[None], m, axis=0) for array in (weights, means, covariances))
+        return cls(*arrays)
+
+    def subset(self, numbers: Integers) -> Stack:
+        """Return some of the mixtures."""
+        return Stack(self.weights[numbers], self.means[numbers], self.covariances[numbers])
+
+    def put(self, numbers: Integers, others: Stack) -> None:
+        """Write other mixtures over some of these."""
+        self.weights[numbers] = others.weights
+        self.means[numbers] = others.means
+        self.covariances[numbers] = others.covariances
+
+
+@dataclass(frozen=True, eq=False)
+class Climbed:
+    """Where EM has taken mixtures.
+
+    Attributes
+    ----------
+    models : Stack
+        The mixtures.
+    loglik : ndarray (m,)
+        Their log-likelihoods; minus infinity where a component has collapsed.
+    """
+
+    models: Stack
+    loglik: FloatArray
+
+    def put(self, numbers: Integers, others: Climbed) -> None:
+        """Write other mixtures over some of these."""
+        self.models.put(numbers, others.models)
+        self.loglik[numbers] = others.loglik
+
+    def subset(self, numbers: Integers) -> Climbed:
+        """Return some of the mixtures."""
+        return Climbed(self.models.subset(numbers), self.loglik[numbers])
+
+    @classmethod
+    def best(cls, tried: list[Climbed], n: int) -> list[Climbed]:
+        """Return the ``n`` best mixtures of each table among several stacks, the best first."""
+        logliks = np.stack([each.loglik for each in tried])
+        order = np.argsort(-logliks, axis=0, kind="stable")[:n]
+        every = np.arange(logliks.shape[1])
+        chosen = []
+        for ranked in order:
+            best = Climbed(tried[0].models.subset(every), logliks[ranked, every])
+            for number, each in enumerate(tried):
+                here = np.flatnonzero(ranked == number)
+                best.models.put(here, each.models.subset(here))
+            chosen.append(best)
+        return chosen
+
+
+def responsibilities(tables: Tables, models: Stack) -> tuple[FloatArray, FloatArray]:
+    """Return responsibilities (m, k, n) and log-likelihoods (m,)."""
+    quadratic, flat = coefficients(models, tables.spread)
+    joint = quadratic @ tables.values.transpose(0, 2, 1)
+    top = joint.max(axis=1, keepdims=True)
+    joint -= top
+    resp = np.exp(joint, out=joint)
+    total = resp.sum(axis=1, keepdims=True)
+    resp /= total
+    loglik = np.vecdot((top + np.log(total))[:, 0], tables.weights)
+    loglik[flat.any(axis=1)] = -np.inf
+    return resp, loglik
+
+
+def coefficients(models: Stack, spread: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return the coefficients (m, k, q) of the log-joint densities, and which components (m, k)
+    are flat in a direction in which the tables, of columns with variances (d,), are not.
+    """
+    d = len(spread)
+    sign, log_dets = np.linalg.slogdet(models.covariances)
+    flat = ~((sign > 0) & np.isfinite(log_dets))
+    precisions = np.linalg.inv(np.where(flat[..., None, None], np.eye(d), models.covariances))
+    # One over a precision's diagonal is what varies of a column given the others.
+    diagonal = np.diagonal(precisions, axis1=-2, axis2=-1)
+    flat |= ~(diagonal * spread < 1.0 / FLAT).all(axis=-1)
+    precisions[flat], log_dets[flat] = np.eye(d), 0.0
+    linear = np.matvec(precisions, models.means)
+    squared = np.vecdot(linear, models.means)
+    with np.errstate(divide="ignore"):  # a component without weight
+        constant = np.log(models.weights) - 0.5 * (d * np.log(2 * np.pi) + log_dets + squared)
+    first, second = np.triu_indices(d)
+    products = precisions[..., first, second] * np.where(first == second, -0.5, -1.0)
+    return np.concatenate([constant[..., None], linear, products], axis=-1), flat
+
+
+def sums(tables: Tables, resp: FloatArray) -> FloatArray:
+    """Return the sums (m, k, q) of monomials under responsibilities."""
+    return (resp * tables.weights[:, None, :]) @ tables.values
+
+
+def maximised(name: str, raw: FloatArray, start: FloatArray | None = None) -> Stack:
+    """Return the mixtures of a structure, by mclust's name, that are most likely under sums.
+
+    Where covariances are found step by step, that begins at ``start``.
+    """
+    m, k, _ = raw.shape
+    d = dimension(raw)
+    zeroth, first = raw[..., 0], raw[..., 1 : 1 + d]
+    second = np.empty((m, k, d, d))
+    upper = np.triu_indices(d)
+    second[..., upper[0], upper[1]] = raw[..., 1 + d :]
+    second[..., upper[1], upper[0]] = raw[..., 1 + d :]
+    means = first / np.where(zeroth > 0, zeroth, 1.0)[..., None]
+    scatter = second - first[..., :, None] * means[..., None, :]
+    weights = zeroth / zeroth.sum(axis=1, keepdims=True)
+    covariances = matrices_of(name, scatter, zeroth, start)
+    return Stack(weights, means, np.ascontiguousarray(covariances))
+
+
+def dimension(raw: FloatArray) -> int:
+    """Return how many columns have as many monomials: 1 + d + d (d + 1) / 2 = q."""
+    return int((np.sqrt(8 * raw.shape[-1] + 1) - 3) / 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """What a few updates have come to.
+
+    Attributes
+    ----------
+    reached : Climbed
+        The mixtures of the last E-step.
+    gain, to_come : ndarray (m,)
+        What the last update gained, and Aitken's estimate of what further ones would.
+    raw, before : ndarray (m, k, q)
+        The last sums and the ones before.
+    """
+
+    reached: Climbed
+    gain: FloatArray
+    to_come: FloatArray
+    raw: FloatArray
+    before: FloatArray
+
+
+def climb(name: str, tables: Tables, models: Stack, n_rounds: int, goal: float) -> Climbed:
+    """Update mixtures until what is still to come for each of them is below a goal."""
+    m = len(models)
+    ended = Climbed(models.subset(np.arange(m)), np.full(m, -np.inf))
+    numbers = np.arange(m)
+    for number in range(n_rounds):
+        now = updated(name, tables, models)
+        over = ~(now.to_come > goal) | ~np.isfinite(now.reached.loglik) | (number == n_rounds - 1)
+        which, left = np.flatnonzero(over), np.flatnonzero(~over)
+        ended.put(numbers[which], now.reached.subset(which))
+        if len(left) == 0:
+            break
+        models = leapt(name, tables.subset(left), now, left)
+        numbers, tables = numbers[left], tables.subset(left)
+    return ended
+
+
+def updated(name: str, tables: Tables, models: Stack) -> Round:
+    """Return what a few updates of mixtures come to."""
+    logliks, raws = [], []
+    for update in range(PERIOD):
+        if update > 0:
+            models = maximised(name, raws[-1], models.covariances)
+        resp, loglik = responsibilities(tables, models)
+        logliks.append(loglik)
+        raws.append(sums(tables, resp))
+    with np.errstate(invalid="ignore"):  # of components that have collapsed
+        before, gain = logliks[-2] - logliks[-3], logliks[-1] - logliks[-2]
+    return Round(Climbed(models, loglik), gain, coming(gain, before), raws[-1], raws[-2])
+
+
+def leapt(name: str, tables: Tables, now: Round, numbers: Integers) -> Stack:
+    """Return the next update of some mixtures, from statistics led on where that is more likely.
+
+    With gains that shrink by q, what is to come is q / (1 - q) of the last; distances shrink by
+    the root of q.
+    """
+    reached, raw, before = now.reached.subset(numbers), now.raw[numbers], now.before[numbers]
+    to_come, gain = now.to_come[numbers], now.gain[numbers]
+    odds = np.where(np.isfinite(to_come), to_come, 0.0) / gain  # of what is not at its end
+    rate = np.minimum(np.sqrt(odds / (1.0 + odds)), SLOWEST)
+    factor = np.where(rate > QUICKEST, rate / (1.0 - rate), 0.0)
+    lost = factor[:, None] * (before[..., 0] - raw[..., 0])
+    part = np.maximum(lost / np.where(raw[..., 0] > 0, LOST * raw[..., 0], 1.0), 1.0)
+    factor /= part.max(axis=1)
+    led = raw + factor[:, None, None] * (raw - before)
+    there = maximised(name, led, reached.models.covariances)
+    resp, loglik = responsibilities(tables, there)
+    better = loglik > reached.loglik
+    raw = np.where(better[:, None, None], sums(tables, resp), raw)
+    start = np.where(better[:, None, None, None], there.covariances, reached.models.covariances)
+    return maximised(name, raw, start)
+
+
+def cut(
+    tables: Tables, models: Stack, resp: FloatArray, component: int, rng: np.random.Generator | None
+) -> FloatArray:
+    """Return responsibilities (m, k + 1, n) with a component cut in two by a plane.
+
+    The plane is across the longest axis at the mean, or, with ``rng``, anywhere.
+    """
+    m, _, d = models.means.shape
+    covariances = models.covariances[:, component]
+    if rng is None:
+        axes, heights = np.linalg.eigh(covariances)[1][..., -1], np.zeros(m)
+    else:
+        normal = rng.standard_normal((m, d, 1))
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        roots = np.linalg.cholesky(covariances).transpose(0, 2, 1)
+        axes, heights = np.linalg.solve(roots, normal)[..., 0], rng.uniform(-WIDEST, WIDEST, m)
+    heights = heights + np.vecdot(axes, models.means[:, component])
+    above = (tables.rows @ axes[..., None])[..., 0] > heights[:, None]
+    parted = np.concatenate([resp, (resp[:, component] * above)[:, None]], axis=1)
+    parted[:, component] *= ~above
+    return parted
+
+
+def enlarged(
+    name: str, tables: Tables, models: Stack, rng: np.random.Generator, goal: float
+) -> Climbed:
+    """Return the best mixtures found with one more component than those given.
+
+    They start from those with a component cut in two, in several ways; the best of these go on.
+    """
+    resp, _ = responsibilities(tables, models)
+    k = models.means.shape[1]
+    ways = [(j, None) for j in range(k)] + [(number % k, rng) for number in range(ANYWHERE)]
+    starts = (cut(tables, models, resp, component, source) for component, source in ways)
+    tried = [
+        climb(name, tables, maximised(name, sums(tables, start)), FIRST, goal) for start in starts
+    ]
+    for kept, n_rounds in RUNS:
+        best = Climbed.best(tried, kept)
+        tried = [climb(name, tables, each.models, n_rounds, goal) for each in best]
+    return Climbed.best(tried, 1)[0]
+
+
+def drawn(models: Stack, m: int, n: int, rng: np.random.Generator) -> FloatArray:
+    """Return ``m`` tables of ``n`` rows (m, n, d) from the first mixture of a stack."""
+    k, d = models.means.shape[1:]
+    labels = rng.choice(k, size=(m, n), p=models.weights[0])
+    rows = rng.standard_normal((m, n, d))
+    roots = np.linalg.cholesky(models.covariances[0])
+    for j in range(k):
+        rows[labels == j] = rows[labels == j] @ roots[j].T + models.means[0, j]
+    return rows
+
+
+def n_chunks(m: int, n: int, k: int, d: int) -> int:
+    """Return how many parts ``m`` tables of ``n`` rows are done in, so that a part fits in cache.
+
+    It must not go by the number of threads: chunks have their own random numbers.
+    """
+    return min(m, 1 + m * n * (k + d * (d + 3) // 2) // CHUNK)

@@ -1,0 +1,1 @@
+"""Choosing a model: criteria, cross-validation, and answers compared with labels."""
