@@ -59,7 +59,7 @@ def test_sources_of_randomness() -> None:
 
 @pytest.mark.parametrize("seed", ["a", -1, 1.5])
 def test_what_is_no_seed_is_named(seed: object) -> None:
-    with pytest.raises(InputError, match="random_state=.* is no seed"):
+    with pytest.raises(InputError, match=r"random_state=.* is no seed"):
         generator(seed)  # type: ignore[arg-type]
 
 
