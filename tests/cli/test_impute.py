@@ -124,6 +124,16 @@ def test_types_are_kept_where_they_can(run: Any, points: Any, tmp_path: Path) ->
     np.testing.assert_array_equal(filled[~hidden], values[~hidden])
 
 
+def test_whole_numbers_are_not_rounded(run: Any, tmp_path: Path) -> None:
+    path, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    large = pa.table({"id": pa.array([2**53 + 1, None, 5]), "x": [1.0, 2.0, 4.0]})
+    write_table(path, Table("in", large))
+    words = "column 'id' holds missing cells and whole numbers above 2^53"
+    assert words in run("impute", path, "-k", 1, "-o", out, code=3).stderr
+    run("impute", path, "-k", 1, "--drop", "id", "-o", out)
+    assert read_table(out).columns == large
+
+
 def test_nothing_is_missing(run: Any, table: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     assert "filled in   0 of 450 cells (0.0%)" in run("impute", table, "-o", out).stdout

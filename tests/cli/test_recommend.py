@@ -110,6 +110,33 @@ def test_columns_have_names_and_ids_may_be_numbers(run: Any, tmp_path: Path) -> 
         assert f"'{name}' is no id of this model, whose ids are whole numbers" in wrong.stderr
 
 
+def test_ids_of_nineteen_digits(run: Any, tmp_path: Path) -> None:
+    path, large = tmp_path / "r.parquet", 2**63 - 4
+    frame = pd.DataFrame({"user": [large, large + 1, large + 1], "item": [1, 1, 2]})
+    frame.assign(rating=[3.0, 4.0, 5.0]).to_parquet(path)
+    found = json.loads(run("recommend", path, "-u", large, "--json").stdout)
+    assert [each["item"] for each in found["recommendations"]] == [2]
+    assert f"'{2**63}' is no id" in run("recommend", path, "-u", 2**63, code=3).stderr
+
+
+def test_rows_without_a_rating_are_left_out(
+    run: Any, ratings: Path, own: Path, tmp_path: Path
+) -> None:
+    holes = tmp_path / "holes.csv"
+    more = "u3,film 99,NA,today\nu99,film 1,,today\nu3,film 98,-9.0,today\n"
+    holes.write_text(ratings.read_text() + more)
+    missing = run("recommend", holes, "-u", "u3", "--na", "-9", "--json")
+    assert missing.stderr == f"{holes}: left out 3 rows without a rating\n"
+    plain = run("recommend", ratings, "-u", "u3", "--json")
+    found, expected = (json.loads(each.stdout) for each in (missing, plain))
+    assert found["n_ratings"] == expected["n_ratings"]
+    assert found["recommendations"] == expected["recommendations"]
+    expected = run("recommend", ratings, "-r", own, "-o", "-").stdout
+    own.write_text(own.read_text() + "film 2,?\nfilm 4,none given\n")
+    result = run("recommend", ratings, "-r", own, "--na", "none given", "-o", "-")
+    assert result.stdout == expected
+
+
 def test_seed_and_threads(run: Any, ratings: Path) -> None:
     one, same, other = (
         json.loads(run("recommend", ratings, "-u", "u3", "--json", *more).stdout)
@@ -131,6 +158,15 @@ def test_seed_and_threads(run: Any, ratings: Path) -> None:
         (["-m", "m.mixtura", "-u", "u1", "--seed", "0"], "--seed is about a fit"),
         (["-m", "m.mixtura", "-u", "u1", "--threads", "1"], "--threads is about a fit"),
         (["-m", "m.mixtura", "-u", "u1", "--user-column", "who"], "--user-column is about a fit"),
+        (
+            ["-m", "m.mixtura", "-u", "u1", "--item-column", "what"],
+            "--item-column is about a table",
+        ),
+        (
+            ["-m", "m.mixtura", "-u", "u1", "--rating-column", "x"],
+            "--rating-column is about a table",
+        ),
+        (["-m", "m.mixtura", "-u", "u1", "--na", "-9"], "--na is about a table"),
         (["RATINGS", "-u", "u1", "--user-column", "item"], "are three columns of the table"),
     ],
 )

@@ -90,6 +90,14 @@ def test_without_shrinkage_it_is_maximum_likelihood(X: Any) -> None:
     np.testing.assert_allclose(imputer.transform(X), model.impute(X), atol=1e-3)
 
 
+def test_without_shrinkage_a_collapse_is_told() -> None:
+    rows = np.c_[np.repeat([0.0, 1.0], 20), np.random.default_rng(0).normal(size=40)]
+    rows[::7, 1] = np.nan
+    with pytest.warns(ConvergenceWarning, match="collapsed onto .* a larger shrinkage"):
+        MixtureImputer(2, shrinkage=0, random_state=0).fit(rows)
+    MixtureImputer(2, random_state=0).fit(rows)
+
+
 def test_units_do_not_matter(X: Any) -> None:
     scale = 10.0 ** np.linspace(-6, 6, X.shape[1])
     near = MixtureImputer(random_state=0).fit_transform(X)

@@ -54,6 +54,8 @@ def test_what_is_read_predicts_the_same(
     [
         ("weights", lambda a: a[:1]),
         ("effects", lambda a: np.full_like(a, np.nan)),
+        ("variances", lambda a: -a),
+        ("freedom", lambda a: np.zeros_like(a)),
         ("deviations", lambda a: a.T.copy()),
         ("columns", lambda a: a + 100),
         ("columns", lambda a: -1 - a),

@@ -162,8 +162,9 @@ def test_errors_are_those_of_ratings_held_out(model: RatingMixture, X: np.ndarra
     user, item = np.argwhere(~np.isnan(X))[5]
     with pytest.raises(InputError, match=rf"rating of user {user}, item {item}, which the model"):
         model.rating_errors(([user], [item], [1.0]))
-    with pytest.raises(InputError, match=r"level=1.0 must lie between 0 and 1"):
-        model.rating_errors(([user], [item], [1.0]), level=1.0)
+    for level in (1.0, "most"):
+        with pytest.raises(InputError, match=f"level={level!r} must lie between 0 and 1"):
+            model.rating_errors(([user], [item], [1.0]), level=level)
     assert model.rating_errors(([10**6], [0], [3.0]))["n_ratings"] == 1
 
 
@@ -244,6 +245,7 @@ def test_bounds_do_not_hide_what_is_best(X: np.ndarray) -> None:
         ((3, 0), "n=0 must be a whole number of at least 1"),
         ((3, True), "n=True must be"),
         (({99: 1.0},), "item 99 has no place in this model"),
+        (({9: 1e200},), "ratings are so large that their squares overflow"),
         (("ann",), "users of this model are whole numbers, not like 'ann'"),
     ],
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from scipy import sparse
 
@@ -32,8 +33,9 @@ def stored_zeros(kind: Any) -> Any:
         stored_zeros(sparse.csr_matrix),
         stored_zeros(sparse.csc_array),
         pd.DataFrame(dict(zip(("user", "item", "rating"), TRIPLETS, strict=True))).assign(when=7),
+        pa.table(dict(zip(("user", "item", "rating"), TRIPLETS, strict=True))),
     ],
-    ids=["dense", "lists", "tuple", "coo", "csr", "csc", "frame"],
+    ids=["dense", "lists", "tuple", "coo", "csr", "csc", "frame", "arrow"],
 )
 def test_all_forms_hold_the_same_ratings(X: Any) -> None:
     ratings = read_ratings(X)
@@ -96,9 +98,12 @@ def test_ids_may_be_text(users: Any) -> None:
         (([7, "7"], ["x", "y"], [1.0, 2.0]), r"by text \('7'\) and by numbers \(7\)"),
         ((np.array([2**63], dtype=np.uint64), ["x"], [1.0]), f"{2**63} names no user"),
         (([0, 2**70], ["x", "y"], [1.0, 2.0]), f"{2**70} names no user"),
+        (([[0], [1, 2]], [0], [1.0]), "users make no array: lists in them differ in length"),
+        (([0], [0], [[1.0], [2.0, 3.0]]), "ratings make no array"),
         (np.full((2, 2), np.nan), "X holds no rating"),
         (([], [], []), "X holds no rating"),
         (np.ones(3), "X holds no ratings that can be read"),
+        (sparse.coo_array(np.ones(3)), "X holds no ratings that can be read"),
         (object(), "X holds no ratings that can be read"),
         (pd.DataFrame({"user": [1], "item": [1]}), "X has no column 'rating'"),
     ],
@@ -115,6 +120,8 @@ def test_ids_have_numbers() -> None:
     assert names.known(["c", "a"], "").tolist() == [1, 0]
     with pytest.raises(InputError, match="item 'b' has no place in this model; look again"):
         names.known(["a", "b"], "look again")
+    with pytest.raises(InputError, match=f"{2**70} names no item"):
+        names.numbers(2**70)
     with pytest.raises(InputError, match="items of this model are text, not like 3"):
         names.numbers([3])
     with pytest.raises(InputError, match="users of this model are whole numbers, not like 'a'"):

@@ -256,6 +256,10 @@ def test_the_largest_numbers_are_finite() -> None:
         (np.array([[1, float("nan")]], dtype=object), None),
         (np.array([[1, "x"]], dtype=object), (0, 1, "x")),
         (np.array([[None, -np.inf]], dtype=object), (0, 1, -np.inf)),
+        (np.array([["nan", "x"]]), (0, 1, "x")),
+        (pd.DataFrame([[pd.NA, "x"]]), (0, 1, "x")),
+        (np.array([[1.0, pd.NaT]], dtype=object), (0, 1, pd.NaT)),
+        (np.ma.masked_array([[np.inf, 1.0]], mask=[[True, False]]), None),
     ],
 )
 def test_the_first_bad_cell_where_cells_may_be_missing(table: Any, found: Any) -> None:
@@ -286,3 +290,39 @@ def test_squares_of_incomplete_tables_overflow_too() -> None:
         check_squares(holed)
     holed[1, 2] = 1.0
     check_squares(holed, fitting=True)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int16, object])
+def test_masked_cells_are_missing(dtype: Any) -> None:
+    masked = np.ma.masked_array(X.astype(dtype), mask=X == 5.0)
+    validated, incomplete = validated_table(GaussianMixture(), masked, fitting=True)
+    assert incomplete
+    assert validated.dtype == (np.float32 if dtype is np.float32 else np.float64)
+    np.testing.assert_array_equal(validated, np.where(X == 5.0, np.nan, X))
+    with pytest.raises(InputError, match="X holds NaN in row 1, column 2"):
+        rows(masked)
+    whole = np.ma.masked_array(X)
+    assert np.shares_memory(rows(whole), X)
+
+
+@pytest.mark.parametrize("cell", [pd.NA, pd.NaT])
+def test_objects_of_pandas_in_arrays_are_called_what_they_are(cell: Any) -> None:
+    table = np.array([[1.0, 2.0], [3.0, cell]], dtype=object)
+    with pytest.raises(InputError, match=f"X holds {cell!r} in row 1, column 1; .* or NaN where"):
+        validated_table(GaussianMixture(), table, fitting=True)
+
+
+def test_dates_are_no_numbers() -> None:
+    dates = pd.to_datetime(["2020-01-01", None, "2020-01-03"])
+    for other in (dates, [1.0, 2.0, 3.0]):
+        frame = pd.DataFrame({"size": other, "when": dates})
+        first = "when" if isinstance(other, list) else "size"
+        with pytest.raises(InputError, match=f"column '{first}' of X holds dates or durations"):
+            validated_table(GaussianMixture(), frame, fitting=True)
+    with pytest.raises(InputError, match="column 0 of X holds dates or durations"):
+        validated_table(GaussianMixture(), frame[["when"]].to_numpy(), fitting=True)
+
+
+def test_a_series_is_no_table() -> None:
+    with pytest.raises(ValueError, match="Expected a 2-dimensional container"):
+        rows(pd.Series([1.0, 2.0]))

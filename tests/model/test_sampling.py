@@ -57,6 +57,12 @@ def test_sources_of_randomness() -> None:
     assert generator(None).random() != generator(None).random()
 
 
+@pytest.mark.parametrize("seed", ["a", -1, 1.5])
+def test_what_is_no_seed_is_named(seed: object) -> None:
+    with pytest.raises(InputError, match=r"random_state=.* is no seed"):
+        generator(seed)  # type: ignore[arg-type]
+
+
 def test_no_rows() -> None:
     X, labels = random_mixture(np.random.default_rng(0), "diag", 2, 3).sample(0, 0)
     assert (X.shape, labels.shape) == ((0, 3), (0,))

@@ -35,6 +35,7 @@ from mixtura.io.tables import STREAM, check_writable, numbered, read_table, writ
 
 Filled = tuple[list[NDArray[Any]], NDArray[Any] | None]
 COMPONENTS = 3
+EXACT = 2.0**53  # doubles hold every whole number below
 
 
 def impute(
@@ -106,6 +107,7 @@ def impute(
     source = read_table(table, na or ())
     if model is None:
         numeric = numeric_columns(source, names_in(columns), names_in(drop), allow_missing=True)
+        check_kept(source, numeric)
         report_columns(numeric, explicit=columns is not None)
         kind = covariance.value if covariance else "full"
         k = components or min(COMPONENTS, source.n_rows)
@@ -113,6 +115,7 @@ def impute(
     else:
         fitted, names = stored(model, threads)
         numeric = matching_columns(source, fitted, names)
+        check_kept(source, numeric)
     with naming(source, numeric.names):
         tables, deviations = fill(fitted, numeric.X, draws, seed)
     for path, filled in zip(outputs, tables, strict=True):
@@ -149,6 +152,18 @@ def check_usage(
     if output == STREAM and (draws is not None or as_json):
         both = "several tables" if draws is not None else "--json and the table"
         raise typer.BadParameter(f"{both} cannot go to standard output: give -o.")
+
+
+def check_kept(source: Table, numeric: Numeric) -> None:
+    """Raise where whole numbers are too large to become decimal ones, as filling in needs."""
+    for name in missing_counts(numeric):
+        values = numeric.X[:, numeric.names.index(name)]
+        is_whole = "int" in str(source.columns.column(name).type)
+        if is_whole and np.nanmax(np.abs(values), initial=0.0) >= EXACT:
+            raise TableError(
+                f"{source.source}: column '{name}' holds missing cells and whole numbers above "
+                "2^53, which filling in would round; leave it out, or make it decimal numbers."
+            )
 
 
 def fit(

@@ -27,6 +27,7 @@ from mixtura.cli.console import (
 from mixtura.cli.options import (
     ENDINGS,
     JsonOption,
+    NaOption,
     QuietOption,
     ThreadsOption,
     naming,
@@ -76,8 +77,13 @@ def recommend(
     user_column: Annotated[
         str | None, typer.Option(help="Column of the users.", show_default="user")
     ] = None,
-    item_column: Annotated[str, typer.Option(help="Column of the items.")] = "item",
-    rating_column: Annotated[str, typer.Option(help="Column of the ratings.")] = "rating",
+    item_column: Annotated[
+        str | None, typer.Option(help="Column of the items.", show_default="item")
+    ] = None,
+    rating_column: Annotated[
+        str | None, typer.Option(help="Column of the ratings.", show_default="rating")
+    ] = None,
+    na: NaOption = None,
     components: Annotated[
         int | None,
         typer.Option(
@@ -102,15 +108,17 @@ def recommend(
     """Recommend items to a user, from the ratings of many.
 
     The table has a row for each rating, with its user, item and rating; other columns are not
-    used. The expected rating of each item comes with its standard deviation. Items that the user
-    has rated are left out. A model that --save wrote is used with -m, without another fit.
-    Ctrl-C stops after the iteration at hand and, with --save, keeps the model so far.
+    used, nor are rows without a rating. The expected rating of each item comes with its standard
+    deviation. Items that the user has rated are left out. A model that --save wrote is used with
+    -m, without another fit. Ctrl-C stops after the iteration at hand and, with --save, keeps the
+    model so far.
     """
     if quiet:
         hush()
-    names = (user_column or "user", item_column, rating_column)
-    fitting = {"-k": components, "--seed": seed, "--threads": threads}
-    check_usage(ratings, model, user, own, {**fitting, "--user-column": user_column})
+    names = (user_column or "user", item_column or "item", rating_column or "rating")
+    fitting = {"-k": components, "--seed": seed, "--threads": threads, "--user-column": user_column}
+    reading = {"--item-column": item_column, "--rating-column": rating_column, "--na": na or None}
+    check_usage(ratings, model, user, own, fitting, reading)
     check_outputs(user or own, output, save, as_json=as_json)
     if len(set(names)) < len(names):
         raise typer.BadParameter("users, items and ratings are three columns of the table.")
@@ -123,11 +131,16 @@ def recommend(
         fitted, result = stored(model)
     else:
         fitted = RatingMixture(random_state=seed or 0, n_jobs=threads)
-        result = fit(fitted, ratings, names, components, save, visible=not quiet)
+        table = read_table(ratings, na or ())
+        result = fit(fitted, table, names, components, save, visible=not quiet)
     if save is not None:
         fitted.save(save)
     if user is not None or own is not None:
-        found = recommendations(fitted, user, own, names, n, exclude_rated=not rated_too)
+        how: dict[str, Any] = {"n": n, "exclude_rated": not rated_too, "return_std": True}
+        if own is None:
+            found = fitted.recommend(as_known(fitted.users_, np.array([user]))[0], **how)
+        else:
+            found = for_newcomer(fitted, read_table(own, na or ()), names[1:], how)
         result["user"] = user
         result["recommendations"] = [
             dict(zip(FOUND, row, strict=True))
@@ -145,6 +158,7 @@ def check_usage(
     user: str | None,
     own: str | None,
     fitting: dict[str, Any],
+    reading: dict[str, Any],
 ) -> None:
     """Raise where options say too little or too much of what is asked."""
     if (ratings is None) == (model is None):
@@ -154,6 +168,9 @@ def check_usage(
     given = [flag for flag, value in fitting.items() if value is not None]
     if model is not None and given:
         raise typer.BadParameter(f"{given[0]} is about a fit, and --model brings a fitted one.")
+    given = [flag for flag, value in reading.items() if value is not None]
+    if ratings is None and own is None and given:
+        raise typer.BadParameter(f"{given[0]} is about a table, and none is to be read.")
 
 
 def check_outputs(
@@ -168,7 +185,7 @@ def check_outputs(
 
 def fit(
     model: RatingMixture,
-    path: str,
+    table: Table,
     names: ColumnNames,
     components: int | None,
     save: Path | None,
@@ -179,9 +196,7 @@ def fit(
 
     Where Ctrl-C stops the fit, write what there is and leave.
     """
-    table = read_table(path)
-    users, items = (ids(table, name) for name in names[:2])
-    values = rating_values(table, names[2])
+    users, items, values = rated(table, names)
     most = min(model.n_components, len(np.unique(users)))
     watch = RatingsWatch(len(values), model.tol, keep=save is not None)
     model.set_params(n_components=components or most, callback=watch)
@@ -197,7 +212,7 @@ def fit(
     seconds = time.monotonic() - started
     if model.status_ is Status.MAX_ITER:
         say(f"warning: stopped after {counted(model.max_iter, 'iteration')}, before it settled")
-    about = {"table": path, **description(model)}
+    about = {"table": table.source, **description(model)}
     return {**about, "seconds": seconds, "seed": model.random_state}
 
 
@@ -265,24 +280,13 @@ def weights_table(about: dict[str, Any]) -> RenderableType:
     return grid(["component", "weight"], rows)
 
 
-def recommendations(
-    model: RatingMixture,
-    user: str | None,
-    own: str | None,
-    names: ColumnNames,
-    n: int,
-    *,
-    exclude_rated: bool,
+def for_newcomer(
+    model: RatingMixture, table: Table, names: tuple[str, ...], how: dict[str, Any]
 ) -> tuple[NDArray[Any], ...]:
-    """Return items, ratings and standard deviations for a user of the model or a new one."""
-    how: dict[str, Any] = {"n": n, "exclude_rated": exclude_rated, "return_std": True}
-    if own is None:
-        return model.recommend(as_known(model.users_, np.array([user]))[0], **how)
-    table = read_table(own)
-    values = rating_values(table, names[2])
-    items = as_known(model.items_, ids(table, names[1]))
+    """Return items, ratings and standard deviations for a new user who gave these ratings."""
+    items, values = rated(table, names)
     with naming(table, []):
-        return model.recommend((items, values), **how)
+        return model.recommend((as_known(model.items_, items), values), **how)
 
 
 def as_known(known: NDArray[Any], given: NDArray[Any]) -> NDArray[Any]:
@@ -290,7 +294,7 @@ def as_known(known: NDArray[Any], given: NDArray[Any]) -> NDArray[Any]:
     if known.dtype.kind == "U" or given.dtype.kind != "U":
         return given.astype(str) if known.dtype.kind == "U" else given
     for each in given.tolist():
-        if not re.fullmatch(r"-?\d{1,18}", each):
+        if not re.fullmatch(r"-?\d{1,19}", each) or abs(int(each)) >= 2**63:
             raise TableError(f"'{each}' is no id of this model, whose ids are whole numbers.")
     return given.astype(np.int64)
 
@@ -309,10 +313,15 @@ def ids(table: Table, name: str) -> NDArray[Any]:
     return np.array(cells) if pa.types.is_integer(column.type) else np.array(list(map(str, cells)))
 
 
-def rating_values(table: Table, name: str) -> NDArray[Any]:
-    """Return the column of ratings."""
-    check_column(table, name)
-    return numeric_columns(table, [name]).X[:, 0].astype(np.float64)
+def rated(table: Table, names: tuple[str, ...]) -> tuple[NDArray[Any], ...]:
+    """Return ids and, last, ratings of the rows that have a rating."""
+    columns = [ids(table, name) for name in names[:-1]]
+    check_column(table, names[-1])
+    values = numeric_columns(table, [names[-1]], allow_missing=True).X[:, 0].astype(np.float64)
+    there = ~np.isnan(values)
+    if not there.all():
+        say(f"{table.source}: left out {counted(int((~there).sum()), 'row')} without a rating")
+    return *(each[there] for each in columns), values[there]
 
 
 def check_column(table: Table, name: str) -> None:

@@ -175,6 +175,12 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
         self._validate_params()
         rows, incomplete = validated_table(self, X, fitting=True)
         self.model_, self.n_iter_ = fitted_model(self, rows, incomplete)
+        if self.shrinkage == 0 and self.model_.collapsed_.any():
+            message = (
+                "A component has collapsed onto a point or a plane, and is too sure of missing "
+                "cells. Use a larger shrinkage or fewer components."
+            )
+            warnings.warn(message, ConvergenceWarning, stacklevel=2)
         if self.add_indicator:
             from sklearn.impute import MissingIndicator  # brings much of scikit-learn with it
 

@@ -15,6 +15,7 @@ from mixtura.estimators.ratings_input import Ids
 from mixtura.kernels.ratings import Ratings
 
 PARAMETERS = tuple(each.name for each in fields(Raters))
+SIGNED = ("offsets", "effects", "deviations")
 ARRAYS = (*PARAMETERS, "starts", "columns", "values", "user_ids", "item_ids")
 NONE: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
@@ -69,7 +70,7 @@ def restore_ratings(arrays: list[NDArray[Any]], metadata: dict[str, Any]) -> Any
 
 
 def check(raters: Raters, ratings: Ratings, users: int) -> None:
-    """Raise unless everything is finite and of one size."""
+    """Raise unless everything is finite, of one size, and positive where it has to be."""
     k, items = len(raters.weights), ratings.n_columns
     shapes = {1: (k,), 2: (items, k)}
     for name in PARAMETERS:
@@ -77,6 +78,8 @@ def check(raters: Raters, ratings: Ratings, users: int) -> None:
         expected = (items,) if name.startswith("effects") else shapes.get(value.ndim, ())
         if value.shape != expected or not np.isfinite(value).all():
             raise InputError(f"{name} must be {expected} finite numbers")
+        if name not in SIGNED and not (value > 0.0).all():
+            raise InputError(f"{name} must be positive")
     n = len(ratings.values)
     sound = ratings.n_rows == users and ratings.starts[0] == 0 and ratings.starts[-1] == n
     sound = sound and bool((ratings.counts >= 0).all()) and len(ratings.columns) == n

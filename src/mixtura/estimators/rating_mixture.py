@@ -237,18 +237,14 @@ class RatingMixture(BaseEstimator):
         self._validate_params()
         self._limits((0.0, 0.0))
         given = read_ratings(X)
-        raters = len(np.unique(given.users))
+        shape = len(given.user_ids.names), len(given.item_ids.names)
+        ratings = Ratings.of(given.users, given.items, given.values, shape)
+        raters = np.count_nonzero(ratings.counts)
         if raters < self.n_components:
             raise InputError(
                 f"n_components={self.n_components} is more than the {raters} users who rate; use "
                 "fewer components."
             )
-        ratings = Ratings.of(
-            given.users,
-            given.items,
-            given.values,
-            (len(given.user_ids.names), len(given.item_ids.names)),
-        )
         units = mean_and_scale(ratings.values)
         run = best_run(self, ratings, units)
         self.lower_bounds_ = list(run.values)
@@ -334,8 +330,8 @@ class RatingMixture(BaseEstimator):
         Returns
         -------
         Rater
-            The user, for ``predict`` and ``recommend``. The ratings of a user of the fit give
-            what ``fit`` found for that user.
+            The user, for ``predict`` and ``recommend`` of this fit. The ratings of one of its
+            users give what ``fit`` found for that user.
 
         Raises
         ------
@@ -345,7 +341,10 @@ class RatingMixture(BaseEstimator):
         check_is_fitted(self)
         items, values = ratings_of_one(ratings, self._items)
         centre, scale = self._units
-        own = newcomer(self._raters, self._predictors, items, (values - centre) / scale)
+        with np.errstate(over="ignore", invalid="ignore"):
+            own = newcomer(self._raters, self._predictors, items, (values - centre) / scale)
+        if not np.isfinite(own.evidence).all():
+            raise InputError("ratings are so large that their squares overflow; correct them.")
         return Rater(own.resp[0], len(items), items, own)
 
     def recommend(
@@ -458,7 +457,7 @@ class RatingMixture(BaseEstimator):
             If one of the ratings was in the fit: errors on those say nothing about others.
         """
         check_is_fitted(self)
-        if not 0.0 < level < 1.0:
+        if not isinstance(level, Real) or not 0.0 < level < 1.0:
             raise InputError(f"level={level!r} must lie between 0 and 1.")
         given = read_ratings(X)
         users = self._users.numbers(given.user_ids.names)[given.users]

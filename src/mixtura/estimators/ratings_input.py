@@ -77,7 +77,7 @@ def pair_keys(users: Any, items: Any, n_items: int) -> NDArray[np.int64]:
 
 def id_array(given: Any, noun: str) -> NDArray[Any]:
     """Return ids as an array of int64 or text."""
-    array = np.asarray(given)
+    array = _array(given, noun)
     if array.dtype.kind in "OTU" and not isinstance(given, np.ndarray):
         array = np.asarray(given, dtype=object)  # NumPy would have turned numbers into text
     if array.dtype.kind in "OT":  # pandas keeps text so
@@ -92,13 +92,20 @@ def id_array(given: Any, noun: str) -> NDArray[Any]:
                 "use one of them for all."
             )
         array = np.array(array.tolist()) if cells else array
-    if array.dtype.kind in "uO" and array.size and np.abs(array).max() >= 2**63:
-        raise no_id(np.abs(array).max(), noun)
+    if array.dtype.kind in "uO" and array.size and np.max(np.abs(array)) >= 2**63:
+        raise no_id(np.max(np.abs(array)), noun)
     if array.dtype.kind in "iu":
         return array.astype(np.int64)
     if array.dtype.kind == "U" or array.size == 0:
         return array
     raise no_id(array.flat[0], noun)
+
+
+def _array(given: Any, noun: str) -> NDArray[Any]:
+    try:
+        return np.asarray(given)
+    except ValueError:
+        raise InputError(f"{noun}s make no array: lists in them differ in length.") from None
 
 
 def no_id(cell: Any, noun: str) -> InputError:
@@ -110,7 +117,7 @@ def no_id(cell: Any, noun: str) -> InputError:
 
 def read_ratings(X: Any) -> Triplets:
     """Return checked ratings from any form that ``fit`` takes."""
-    if sparse.issparse(X):
+    if sparse.issparse(X) and X.ndim == 2:
         own = X.tocoo()
         return _checked(*_by_place(own.row, own.col, own.data, own.shape))
     if isinstance(X, tuple):
@@ -118,7 +125,8 @@ def read_ratings(X: Any) -> Triplets:
             raise InputError(f"X is a tuple of {len(X)}. {FORMS}.")
         return _checked(*_by_name(*X))
     if hasattr(X, "columns") and hasattr(X, "__getitem__"):
-        lacking = [name for name in COLUMNS if name not in list(X.columns)]
+        names = list(getattr(X, "column_names", X.columns))  # Arrow's columns are not names
+        lacking = [name for name in COLUMNS if name not in names]
         if lacking:
             raise InputError(
                 f"X has no column {lacking[0]!r}. A table of ratings has the columns "
@@ -162,7 +170,7 @@ def _numbers(given: Any) -> FloatArray:
     """Return numbers of any shape as float64, or raise naming one that is none."""
     if isinstance(given, np.ma.MaskedArray):
         given = np.ma.filled(given.astype(np.float64), np.nan)
-    array = np.asarray(given)
+    array = _array(given, "rating")
     bad = array.reshape(-1)[:1]
     if array.dtype.kind in "biufOTU":  # not complex, not dates
         try:

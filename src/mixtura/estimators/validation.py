@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from mixtura._errors import InputError
@@ -118,7 +120,7 @@ def naming_cells(X: Any, missing: str = "", allow_nan: bool = False) -> Iterator
     try:
         yield
     except (TypeError, ValueError, OverflowError) as error:
-        if isinstance(error, TypeError) and "NAType" not in str(error):  # pandas.NA
+        if isinstance(error, TypeError) and not re.search("N(A|aT)Type", str(error)):  # pandas
             raise
         found = bad_cell(X, allow_nan)
         if found is None:
@@ -126,7 +128,7 @@ def naming_cells(X: Any, missing: str = "", allow_nan: bool = False) -> Iterator
         row, column, value = found
         names = getattr(X, "columns", None)
         label = column if names is None else repr(names[column])
-        kind = "NaN" if value != value else repr(value)
+        kind = "NaN" if isinstance(value, float) and np.isnan(value) else repr(value)
         allowed = "a finite number, or NaN where it is missing" if allow_nan else "a finite number"
         raise InputError(
             f"X holds {kind} in row {row}, column {label}; every cell must be {allowed}. "
@@ -140,8 +142,9 @@ def bad_cell(X: Any, allow_nan: bool = False) -> tuple[int, int, Any] | None:
     Where ``allow_nan``, a missing number is none; text that cannot be read as a number is.
     """
     try:
+        X = with_nan(X)
         table = np.asarray(X)
-    except ValueError:  # rows of different lengths
+    except ValueError:  # rows of different lengths, or dates
         return None
     if table.ndim != 2 or table.dtype.kind not in "fiubOSU":
         return None
@@ -155,21 +158,53 @@ def bad_cell(X: Any, allow_nan: bool = False) -> tuple[int, int, Any] | None:
     for (row, column), cell in np.ndenumerate(np.asarray(X, dtype=object)):
         value = as_number(cell)
         if not np.isfinite(value) and not (allow_nan and is_missing(cell)):
-            return row, column, cell if isinstance(cell, str) else value
+            return row, column, value if is_missing(cell) or np.isinf(value) else cell
     return None
 
 
 def with_nan(X: Any) -> Any:
-    """Return a frame with NaN for pandas.NA and None in columns of objects."""
-    dtypes = getattr(X, "dtypes", None)
-    if not hasattr(X, "mask") or dtypes is None or all(dtype.kind != "O" for dtype in dtypes):
+    """Return a table with NaN for masked cells, and for pandas.NA and None in columns of objects.
+
+    Dates, which NumPy would take for numbers, are refused.
+    """
+    if isinstance(X, np.ma.MaskedArray):
+        X = unmasked(X)
+    if isinstance(X, np.ndarray):
+        check_no_dates([X.dtype.kind], None)
         return X
-    return X.mask(X.isna(), np.nan)
+    if not (hasattr(X, "mask") and hasattr(X, "dtypes") and X.ndim == 2):
+        return X
+    kinds = [dtype.kind for dtype in X.dtypes]
+    check_no_dates(kinds, X.columns)
+    return X.mask(X.isna(), np.nan) if "O" in kinds else X
+
+
+def unmasked(X: Any) -> NDArray[Any]:
+    """Return a masked array as an array with NaN where it is masked."""
+    if not np.ma.is_masked(X):
+        return np.asarray(X)
+    dtype = X.dtype if X.dtype.kind == "f" else float if X.dtype.kind in "biu" else object
+    filled: NDArray[Any] = X.astype(dtype).filled(np.nan)
+    return filled
+
+
+def check_no_dates(kinds: list[str], names: Any) -> None:
+    """Raise naming the first column of dates or durations."""
+    for column, kind in enumerate(kinds):
+        if kind in "mM":
+            label = column if names is None else repr(names[column])
+            raise InputError(
+                f"column {label} of X holds dates or durations; leave it out, or pass numbers in "
+                "its place."
+            )
 
 
 def is_missing(cell: Any) -> bool:
     """Return whether a cell of a table of objects stands for a missing number."""
-    return cell is None or (isinstance(cell, float | np.floating) and bool(np.isnan(cell)))
+    try:
+        return bool(np.isnan(float(cell)))
+    except (TypeError, ValueError, OverflowError):
+        return cell is None
 
 
 def as_number(cell: Any) -> float:

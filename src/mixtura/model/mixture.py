@@ -361,7 +361,8 @@ def as_finite(name: str, values: ArrayLike, *, missing: bool = False) -> FloatAr
     bad = np.isinf(array) if missing else ~np.isfinite(array)
     if bad.any():
         where = np.argwhere(bad)[0].tolist()
-        raise InputError(f"{name}{where} is {array[tuple(where)]}; every entry must be finite.")
+        entry = f"{name}{where or ''}"
+        raise InputError(f"{entry} is {array[tuple(where)]}; every entry must be finite.")
     return array
 
 

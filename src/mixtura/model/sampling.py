@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mixtura._errors import InputError
 from mixtura.model.families import Family
 from mixtura.model.families.base import FloatArray, cholesky
 
@@ -15,7 +16,13 @@ def generator(random_state: RandomState) -> np.random.Generator:
     """Return a Generator from ``None``, a seed, a Generator or a legacy RandomState."""
     if isinstance(random_state, np.random.RandomState):
         return np.random.default_rng(random_state.randint(0, 2**31, size=4))
-    return np.random.default_rng(random_state)
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"random_state={random_state!r} is no seed: give None, a whole number of at least 0, "
+            "a Generator or a RandomState."
+        ) from None
 
 
 def draw(
