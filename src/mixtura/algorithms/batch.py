@@ -21,6 +21,8 @@ from mixtura.model.families.structured import matrices_of
 
 Integers = NDArray[np.intp]
 
+#: Alternations in an M-step that is gone on with in the next one.
+SWEEPS = 2
 #: Structures with axes of each component's own, those by the rule for variances along axes, and
 #: those with an M-step of their own.
 TURNED = ("EEV", "VEV", "EVV")
@@ -305,13 +307,14 @@ def covariances_of(
         if len(places.at) > 0:
             along = np.repeat(places.padded(weight)[..., None], d, axis=-1)
             given = None if before is None else places.padded(before)
-            variances = rule(places.padded(spread), along, given)[places.taken]
+            variances = rule(places.padded(spread), along, given, SWEEPS)[places.taken]
             covariances[places.at] = times(axes[places.at], variances)
     for name in APART:
         places = batch.layout.places(name)
         if len(places.at) > 0:
             given = None if start is None else places.padded(start)
-            found = matrices_of(name, places.padded(scatter), places.padded(weight), given)
+            arrays = (places.padded(scatter), places.padded(weight), given)
+            found = matrices_of(name, *arrays, sweeps=SWEEPS)
             covariances[places.at] = found[places.taken]
     free = batch.layout.places("VVV").at
     covariances[free] = scatter[free] / np.where(weight > 0, weight, 1.0)[free, None, None]

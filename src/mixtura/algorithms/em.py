@@ -28,6 +28,8 @@ from mixtura.model import (
 from mixtura.model.families.base import FloatArray
 from mixtura.model.ratio import bounded
 
+#: Steps towards an M-step's maximum in each iteration, which goes on from the one before.
+SWEEPS = 2
 #: A component has collapsed where its variance in some direction is below this many floors.
 COLLAPSED = 10.0
 #: Updates between looks for a collapsed component of an incomplete table, which EM creeps along.
@@ -197,6 +199,7 @@ class EM:
             previous=previous,
             prior=self.prior,
             ratio=self.ratio,
+            sweeps=None if previous is None else SWEEPS,
         )
 
     def step(self, state: tuple[Mixture, Statistics]) -> tuple[tuple[Mixture, Statistics], float]:

@@ -98,6 +98,13 @@ def searched(
     grid: Grid, partitions: Sequence[Partition], levels: Sequence[tuple[float, int]] = LEVELS
 ) -> Climbed:
     """Return the best mixture found of every model, settled to the last of the levels."""
+    with np.errstate(all="ignore"):  # numbers that overflow belong to models that collapse
+        return _searched(grid, partitions, levels)
+
+
+def _searched(
+    grid: Grid, partitions: Sequence[Partition], levels: Sequence[tuple[float, int]]
+) -> Climbed:
     found = started(grid, partitions)
     for level, rounds in levels:
         goal = level * float(grid.rows.weights.sum())

@@ -19,7 +19,7 @@ from mixtura.algorithms.hierarchical import scaled, tree_of
 from mixtura.algorithms.restarts import collapsed_components
 from mixtura.algorithms.search import LEVELS, Grid, Partition, searched
 from mixtura.algorithms.starts import filled
-from mixtura.algorithms.stopping import Status, Stopping, StoppingRule
+from mixtura.algorithms.stopping import SAFETY, Status, Stopping, StoppingRule
 from mixtura.algorithms.total import covariance_of
 from mixtura.estimators import fitting
 from mixtura.kernels import Kernels
@@ -32,6 +32,8 @@ from mixtura.sources.threads import for_each
 SAMPLE_ROWS = 2000
 #: Columns up to which the second tree is worth its time.
 RIDGE_COLUMNS = 15
+#: Gain still to come at the end, in nats, or per unit of weight where that is more.
+TO_COME, TO_COME_PER_ROW = 0.05, 1e-6
 #: A fit is better than another from this gain per unit of weight.
 BETTER = 1e-5
 #: How unsure a model is that was not fitted.
@@ -257,7 +259,8 @@ def fitted(
 
 def climbed(survey: Survey, em: EM, start: Mixture) -> tuple[Mixture, Status]:
     """Return what EM makes of a start on the whole table, and why it ended."""
-    rule = StoppingRule(Stopping.REMAINING, fitting.AUTO_TOL, em.source.weight)
+    tol = max(TO_COME / em.source.weight, TO_COME_PER_ROW) / SAFETY
+    rule = StoppingRule(Stopping.REMAINING, tol, em.source.weight)
     result = em.run(start, rule, survey.model.max_iter, accelerate=em.ridge == 0.0)
     return result.mixture, result.status
 

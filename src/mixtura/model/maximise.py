@@ -22,6 +22,7 @@ def maximise(
     previous: Mixture | None = None,
     prior: ConjugatePrior | None = None,
     ratio: float | None = None,
+    sweeps: int | None = None,
 ) -> Mixture:
     """Return the mixture of maximum likelihood, or posterior density, given the statistics.
 
@@ -29,7 +30,7 @@ def maximise(
     of them keep their ``previous`` mean and covariance; those below ``min_support`` keep their
     mean. ``floor`` bounds the covariances from below, ``ratio`` the largest of all their
     eigenvalues over the smallest (the constrained maximum of each); ``ridge`` is added to their
-    diagonals.
+    diagonals. ``sweeps`` bounds the steps of structures whose maximum is found step by step.
     """
     rows = statistics.support
     if prior is not None:
@@ -47,7 +48,7 @@ def maximise(
     if floor is not None:
         second = family.supported(second, support, floor)
     before = None if previous is None else previous.covariances
-    covariances = family.maximised(second, support, before)
+    covariances = family.maximised(second, support, before, sweeps)
     if ridge:
         covariances = family.ridged(covariances, ridge)
     if previous is not None:

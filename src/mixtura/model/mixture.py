@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mixtura._errors import InputError
+from mixtura.model import criteria
 from mixtura.model.density import Density, block_slices, log_joint, log_sum_exp
 from mixtura.model.families import ONE_COLUMN, Family, family_named
 from mixtura.model.families.base import FloatArray
@@ -281,7 +282,7 @@ class Mixture:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows; a cell that is NaN is missing.
+            Rows; a cell that is NaN is missing. Rows without an observed cell do not count.
 
         Returns
         -------
@@ -293,8 +294,9 @@ class Mixture:
         .. [1] Schwarz, G. (1978). Estimating the dimension of a model. *Annals of
            Statistics* 6(2). :doi:`10.1214/aos/1176344136`
         """
-        log_prob = self.log_prob(X)
-        return float(self.n_parameters() * np.log(len(log_prob)) - 2.0 * log_prob.sum())
+        X = self._rows(X)
+        n = float(criteria.counts(X).sum())
+        return criteria.bic(float(self.log_prob(X).sum()), self.n_parameters(), n)
 
     def aic(self, X: ArrayLike) -> float:
         """Return Akaike's information criterion; lower is better.
@@ -314,7 +316,7 @@ class Mixture:
         .. [1] Akaike, H. (1974). A new look at the statistical model identification.
            *IEEE Trans. Automatic Control* 19(6). :doi:`10.1109/TAC.1974.1100705`
         """
-        return float(2.0 * (self.n_parameters() - self.log_prob(X).sum()))
+        return criteria.aic(float(self.log_prob(X).sum()), self.n_parameters())
 
     def _rows(self, X: ArrayLike) -> FloatArray:
         rows = as_finite("X", X, missing=True)

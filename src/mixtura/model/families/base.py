@@ -81,12 +81,17 @@ class Family(ABC):
 
     @abstractmethod
     def maximised(
-        self, second: FloatArray, support: FloatArray, previous: FloatArray | None = None
+        self,
+        second: FloatArray,
+        support: FloatArray,
+        previous: FloatArray | None = None,
+        sweeps: int | None = None,
     ) -> FloatArray:
         """Return the maximum-likelihood covariances for scatter about the new means.
 
         Where they are found step by step, that begins at the ``previous`` ones; restricted
         structures look there for what a component without support does not share, too.
+        ``sweeps`` bounds the steps: those of an iteration that goes on need not end.
         """
 
     def supported(

@@ -41,7 +41,11 @@ class Diag(Family):
         return np.maximum(second - (2.0 * first - support * shift) * shift, 0.0)
 
     def maximised(
-        self, second: FloatArray, support: FloatArray, previous: FloatArray | None = None
+        self,
+        second: FloatArray,
+        support: FloatArray,
+        previous: FloatArray | None = None,
+        sweeps: int | None = None,
     ) -> FloatArray:
         return second / np.where(support > 0, support, 1.0)
 

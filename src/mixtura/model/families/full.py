@@ -46,7 +46,11 @@ class Full(Family):
         return second - cross - cross.transpose(0, 2, 1) + support[:, :1, None] * square
 
     def maximised(
-        self, second: FloatArray, support: FloatArray, previous: FloatArray | None = None
+        self,
+        second: FloatArray,
+        support: FloatArray,
+        previous: FloatArray | None = None,
+        sweeps: int | None = None,
     ) -> FloatArray:
         covariances = second / np.where(support > 0, support, 1.0)[:, :1, None]
         return 0.5 * (covariances + covariances.transpose(0, 2, 1))

@@ -19,7 +19,11 @@ MIXING = 0.6180339887498949
 
 
 def with_common_axes(
-    scatter: FloatArray, weight: FloatArray, rule: Rule, start: FloatArray | None = None
+    scatter: FloatArray,
+    weight: FloatArray,
+    rule: Rule,
+    start: FloatArray | None = None,
+    sweeps: int | None = None,
 ) -> FloatArray:
     """Return covariances (..., k, d, d) of one orientation, whose variances along it obey a rule.
 
@@ -32,12 +36,12 @@ def with_common_axes(
         axes, variances = best_axes(scatter, along, rule)
     else:
         axes = axes_of(start)
-        variances = rule(spectrum(scatter, axes), along, spectrum(start, axes))
+        variances = rule(spectrum(scatter, axes), along, spectrum(start, axes), sweeps)
     value = deviance(spectrum(scatter, axes), along, variances)
-    for _ in range(SWEEPS):
+    for _ in range(sweeps or SWEEPS):
         axes = rotated(scatter, variances, axes)
         spread = spectrum(scatter, axes)
-        variances = rule(spread, along, variances)
+        variances = rule(spread, along, variances, sweeps)
         new = deviance(spread, along, variances)
         with np.errstate(invalid="ignore"):  # infinite where a component is flat
             gains = (value - new > SETTLED * weight.sum(axis=-1)).any()
@@ -70,7 +74,7 @@ def best_axes(scatter: FloatArray, along: FloatArray, rule: Rule) -> tuple[Float
     for number in range(candidates.shape[-3]):
         axes = candidates[..., number, :, :]
         spread = spectrum(scatter, axes)
-        variances = rule(spread, along, None)
+        variances = rule(spread, along, None, None)
         value = deviance(spread, along, variances)
         if best is None:
             best = axes, variances, value

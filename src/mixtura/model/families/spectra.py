@@ -18,29 +18,42 @@ from mixtura.model.families.base import FloatArray
 SWEEPS, SETTLED = 200, 1e-12
 TINY = float(np.finfo(np.float64).tiny)
 
-Rule = Callable[[FloatArray, FloatArray, FloatArray | None], FloatArray]
+Rule = Callable[[FloatArray, FloatArray, FloatArray | None, int | None], FloatArray]
 
 
-def free(scatter: FloatArray, weight: FloatArray, start: FloatArray | None = None) -> FloatArray:
+def free(
+    scatter: FloatArray,
+    weight: FloatArray,
+    start: FloatArray | None = None,
+    sweeps: int | None = None,
+) -> FloatArray:
     """Return variances of which each is its own."""
     return scatter / np.where(weight > 0, weight, 1.0)
 
 
-def common(scatter: FloatArray, weight: FloatArray, start: FloatArray | None = None) -> FloatArray:
+def common(
+    scatter: FloatArray,
+    weight: FloatArray,
+    start: FloatArray | None = None,
+    sweeps: int | None = None,
+) -> FloatArray:
     """Return the same variances for all components."""
     pooled = free(scatter.sum(axis=-2, keepdims=True), weight.sum(axis=-2, keepdims=True))
     return np.broadcast_to(pooled, scatter.shape)
 
 
 def common_shape(
-    scatter: FloatArray, weight: FloatArray, start: FloatArray | None = None
+    scatter: FloatArray,
+    weight: FloatArray,
+    start: FloatArray | None = None,
+    sweeps: int | None = None,
 ) -> FloatArray:
     """Return variances that are one shape (d,) times a volume of each component's own.
 
     The likelihood is concave in their logarithms, so that alternating finds its maximum.
     """
     volume = np.ones_like(scatter[..., :1]) if start is None else start[..., -1:]
-    for _ in range(SWEEPS):
+    for _ in range(sweeps or SWEEPS):
         shape = common(scatter / np.maximum(volume, TINY), weight)
         spread = (scatter / np.maximum(shape, TINY)).sum(axis=-1, keepdims=True)
         volume, old = free(spread, weight.sum(axis=-1, keepdims=True)), volume
@@ -50,7 +63,10 @@ def common_shape(
 
 
 def common_volume(
-    scatter: FloatArray, weight: FloatArray, start: FloatArray | None = None
+    scatter: FloatArray,
+    weight: FloatArray,
+    start: FloatArray | None = None,
+    sweeps: int | None = None,
 ) -> FloatArray:
     """Return variances of one geometric mean for all components, each with its own shape.
 
@@ -62,7 +78,7 @@ def common_volume(
     if not missing.any():
         return of_one_volume(scatter, whole)
     variances = of_one_volume(free(scatter, weight) * whole, whole) if start is None else start
-    for _ in range(SWEEPS):
+    for _ in range(sweeps or SWEEPS):
         variances, old = of_one_volume(scatter + missing * variances, whole), variances
         if settled(variances, old):
             break

@@ -47,7 +47,11 @@ class Spherical(Family):
         return np.maximum(second - moved, 0.0)
 
     def maximised(
-        self, second: FloatArray, support: FloatArray, previous: FloatArray | None = None
+        self,
+        second: FloatArray,
+        support: FloatArray,
+        previous: FloatArray | None = None,
+        sweeps: int | None = None,
     ) -> FloatArray:
         mean = support.mean(axis=1)
         return second / np.where(mean > 0, mean, 1.0)

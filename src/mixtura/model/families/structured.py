@@ -61,18 +61,26 @@ class Restricted(Family):
 
     @abstractmethod
     def fitted(
-        self, second: FloatArray, support: FloatArray, start: FloatArray | None
+        self,
+        second: FloatArray,
+        support: FloatArray,
+        start: FloatArray | None,
+        sweeps: int | None = None,
     ) -> FloatArray:
         """Return the covariances of maximum likelihood where every component has support."""
 
     def maximised(
-        self, second: FloatArray, support: FloatArray, previous: FloatArray | None = None
+        self,
+        second: FloatArray,
+        support: FloatArray,
+        previous: FloatArray | None = None,
+        sweeps: int | None = None,
     ) -> FloatArray:
         empty = support <= 0
         if previous is not None and empty.any():
             held = np.where(empty, HELD * (support.sum() or 1.0), 0.0)
             second, support = second + self.scatter(previous, held), support + held
-        return self.fitted(second, support, previous)
+        return self.fitted(second, support, previous, sweeps)
 
     def kept(
         self, covariances: FloatArray, support: FloatArray, previous: FloatArray
@@ -147,7 +155,11 @@ class RestrictedSpherical(Restricted, Spherical):
         return covariances * support.mean(axis=1)
 
     def fitted(
-        self, second: FloatArray, support: FloatArray, start: FloatArray | None
+        self,
+        second: FloatArray,
+        support: FloatArray,
+        start: FloatArray | None,
+        sweeps: int | None = None,
     ) -> FloatArray:
         return spectra.common(second[:, None], support.mean(axis=1)[:, None])[:, 0]
 
@@ -162,9 +174,13 @@ class RestrictedDiag(Restricted, Diag):
         return covariances * support
 
     def fitted(
-        self, second: FloatArray, support: FloatArray, start: FloatArray | None
+        self,
+        second: FloatArray,
+        support: FloatArray,
+        start: FloatArray | None,
+        sweeps: int | None = None,
     ) -> FloatArray:
-        return RULES[self.name[:2]](second, support, start)
+        return RULES[self.name[:2]](second, support, start, sweeps)
 
 
 class RestrictedFull(Restricted, Full):
@@ -177,42 +193,55 @@ class RestrictedFull(Restricted, Full):
         return covariances * support[:, :1, None]
 
     def fitted(
-        self, second: FloatArray, support: FloatArray, start: FloatArray | None
+        self,
+        second: FloatArray,
+        support: FloatArray,
+        start: FloatArray | None,
+        sweeps: int | None = None,
     ) -> FloatArray:
         scatter = 0.5 * (second + second.transpose(0, 2, 1))
-        return matrices_of(self.name, scatter, support[:, 0], start)
+        return matrices_of(self.name, scatter, support[:, 0], start, sweeps)
 
 
 def matrices_of(
-    name: str, scatter: FloatArray, weight: FloatArray, start: FloatArray | None = None
+    name: str,
+    scatter: FloatArray,
+    weight: FloatArray,
+    start: FloatArray | None = None,
+    sweeps: int | None = None,
 ) -> FloatArray:
     """Return covariances (..., k, d, d) of maximum likelihood for one of the fourteen structures.
 
     ``scatter`` (..., k, d, d) are sums over rows about the means of components of total
     ``weight`` (..., k). From ``start`` on, of the same structure, the likelihood does not fall.
-    Leading axes stand for models side by side.
+    Leading axes stand for models side by side. ``sweeps`` bounds the alternations of structures
+    whose maximum is found step by step.
     """
     rule, orientation, d = RULES[name[:2]], name[2], scatter.shape[-1]
     if name[1:] == "EE":
-        return proportional(name, scatter, weight, start)
+        return proportional(name, scatter, weight, start, sweeps)
     if orientation == "E":
-        return with_common_axes(scatter, weight, rule, start)
+        return with_common_axes(scatter, weight, rule, start, sweeps)
     if orientation == "I":
         spread = np.diagonal(scatter, axis1=-2, axis2=-1)
         if name[1] == "I":
             spread = spread.mean(axis=-1, keepdims=True)
         before = None if start is None else np.diagonal(start, axis1=-2, axis2=-1)
         along = np.repeat(weight[..., None], spread.shape[-1], axis=-1)
-        return rule(spread, along, before)[..., None] * np.eye(d)
+        return rule(spread, along, before, sweeps)[..., None] * np.eye(d)
     spread, axes = np.linalg.eigh(scatter)
     before = None if start is None else np.linalg.eigvalsh(start)
     along = np.repeat(weight[..., None], d, axis=-1)
-    variances = rule(np.maximum(spread, 0.0), along, before)
+    variances = rule(np.maximum(spread, 0.0), along, before, sweeps)
     return (axes * variances[..., None, :]) @ np.swapaxes(axes, -1, -2)
 
 
 def proportional(
-    name: str, scatter: FloatArray, weight: FloatArray, start: FloatArray | None
+    name: str,
+    scatter: FloatArray,
+    weight: FloatArray,
+    start: FloatArray | None,
+    sweeps: int | None = None,
 ) -> FloatArray:
     """Return covariances that are one matrix (EEE), or a volume times one (VEE)."""
     d = scatter.shape[-1]
@@ -223,7 +252,7 @@ def proportional(
     safe = np.where(weight > 0, weight, 1.0)
     given = scatter / safe[..., None, None] if start is None else start
     volume = np.trace(given, axis1=-2, axis2=-1) / d
-    for _ in range(spectra.SWEEPS):
+    for _ in range(sweeps or spectra.SWEEPS):
         shape = (scatter / np.maximum(volume, spectra.TINY)[..., None, None]).sum(axis=-3) / total
         inverse = inverse_of(shape)[..., None, :, :]
         volume, old = (inverse * scatter).sum(axis=(-2, -1)) / (d * safe), volume

@@ -74,7 +74,11 @@ class Tied(Family):
         return second if (pivots**2 > TRUSTED).all() else None
 
     def maximised(
-        self, second: FloatArray, support: FloatArray, previous: FloatArray | None = None
+        self,
+        second: FloatArray,
+        support: FloatArray,
+        previous: FloatArray | None = None,
+        sweeps: int | None = None,
     ) -> FloatArray:
         total = support[:, 0].sum()
         return 0.5 * (second + second.T) / (total if total > 0 else 1.0)
