@@ -9,7 +9,7 @@ enough to compare models; what is reported of the best of them comes from the ex
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -98,6 +98,50 @@ class Places:
 
 
 @dataclass(frozen=True, eq=False)
+class Priors:
+    """Rows that the means and covariances of mixtures are worth beforehand.
+
+    Attributes
+    ----------
+    location : ndarray (d,)
+        Mode of every mean.
+    mean_rows : float
+        Rows that it weighs.
+    rows, scatter : ndarray (m,) and (m, d, d)
+        What is added to the weight and scatter of each component of a mixture.
+    """
+
+    location: FloatArray
+    mean_rows: float
+    rows: FloatArray
+    scatter: FloatArray
+
+    def subset(self, numbers: Integers) -> Priors:
+        """Return those of some mixtures."""
+        return replace(self, rows=self.rows[numbers], scatter=self.scatter[numbers])
+
+    def added(self, sums: Sums) -> Sums:
+        """Return statistics with those of the rows that the means' prior stands for."""
+        n, at = self.mean_rows, self.location
+        second = sums.second + n * at[:, None] * at
+        return Sums(sums.loglik, sums.zeroth + n, sums.first + n * at, second)
+
+    def log_densities(
+        self, batch: Batch, precisions: FloatArray, log_dets: FloatArray
+    ) -> FloatArray:
+        """Return the logarithms of the prior densities (m,) over their largest."""
+        layout, d = batch.layout, len(self.location)
+        own = np.linalg.slogdet(self.scatter / self.rows[:, None, None])[1] + d
+        rows, scatter, own = (
+            np.repeat(a, layout.counts, 0) for a in (self.rows, self.scatter, own)
+        )
+        apart = batch.means - self.location
+        distances = ((precisions @ apart[:, :, None])[:, :, 0] * apart).sum(axis=1)
+        each = rows * (own - log_dets) - (precisions * scatter).sum(axis=(1, 2))
+        return 0.5 * np.add.reduceat(each - self.mean_rows * distances, layout.offsets)
+
+
+@dataclass(frozen=True, eq=False)
 class Layout:
     """Which mixtures there are, one after the other.
 
@@ -107,10 +151,13 @@ class Layout:
         The structure of each, in mclust's letters.
     counts : ndarray (m,)
         Their numbers of components.
+    priors : Priors or None
+        Of their parameters; the logarithms of the densities count as part of the likelihoods.
     """
 
     names: tuple[str, ...]
     counts: Integers
+    priors: Priors | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -156,7 +203,8 @@ class Layout:
     def subset(self, numbers: Sequence[int] | Integers) -> Layout:
         """Return some of the mixtures."""
         which = np.asarray(numbers, dtype=np.intp)
-        return Layout(tuple(self.names[i] for i in which), self.counts[which])
+        priors = None if self.priors is None else self.priors.subset(which)
+        return Layout(tuple(self.names[i] for i in which), self.counts[which], priors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,13 +275,13 @@ class Sums:
 
 def expect(rows: Monomials, batch: Batch) -> tuple[Sums, FloatArray]:
     """Return the statistics of all mixtures, and their responsibilities (c, n)."""
-    parts, flat = coefficients(batch, rows)
+    parts, flat, prior = coefficients(batch, rows)
     joint = parts @ rows.values.T
     top = np.maximum.reduceat(joint, batch.layout.offsets, axis=0)
     joint -= np.repeat(top, batch.layout.counts, axis=0)
     resp = np.exp(joint, out=joint)
     total = np.add.reduceat(resp, batch.layout.offsets, axis=0)
-    loglik = (top + np.log(total)) @ rows.weights
+    loglik = (top + np.log(total)) @ rows.weights + prior
     loglik[np.logical_or.reduceat(flat, batch.layout.offsets)] = -np.inf
     resp *= np.repeat(rows.weights / total, batch.layout.counts, axis=0)
     return moments(rows, resp, loglik), resp
@@ -250,9 +298,13 @@ def moments(rows: Monomials, resp: FloatArray, loglik: FloatArray) -> Sums:
     return Sums(loglik, raw[:, 0], raw[:, 1 : 1 + d], second)
 
 
-def coefficients(batch: Batch, rows: Monomials) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Return the coefficients (c, 1 + d + d (d + 1) / 2) of the log-joint densities, and which
-    components (c,) are flat in a direction in which the table is not.
+def coefficients(
+    batch: Batch, rows: Monomials
+) -> tuple[FloatArray, NDArray[np.bool_], FloatArray | float]:
+    """Return the coefficients (c, 1 + d + d (d + 1) / 2) of log-joint densities.
+
+    Also which components (c,) are flat in a direction in which the table is not, and the
+    logarithms of the prior densities (m,).
     """
     d = rows.d
     sign, log_dets = np.linalg.slogdet(batch.covariances)
@@ -269,18 +321,25 @@ def coefficients(batch: Batch, rows: Monomials) -> tuple[FloatArray, NDArray[np.
         constant = np.log(batch.weights) - 0.5 * (d * np.log(2 * np.pi) + log_dets + squared)
     first, second = np.triu_indices(d)
     products = precisions[:, first, second] * np.where(first == second, -0.5, -1.0)
-    return np.hstack([constant[:, None], linear, products]), flat
+    priors = batch.layout.priors
+    prior = 0.0 if priors is None else priors.log_densities(batch, precisions, log_dets)
+    return np.hstack([constant[:, None], linear, products]), flat, prior
 
 
 def maximise(batch: Batch, sums: Sums, blank: bool = False) -> Batch:
     """Return the mixtures of maximum likelihood, gone on to from their covariances or ``blank``."""
-    support = np.where(sums.zeroth > 0, sums.zeroth, 1.0)
-    means = sums.first / support[:, None]
-    scatter = sums.second - sums.first[:, :, None] * means[:, None, :]
+    weight, layout = sums.zeroth, batch.layout
+    with_means = sums if layout.priors is None else layout.priors.added(sums)
+    support = np.where(with_means.zeroth > 0, with_means.zeroth, 1.0)
+    means = with_means.first / support[:, None]
+    scatter = with_means.second - with_means.first[:, :, None] * means[:, None, :]
+    if layout.priors is not None:
+        weight = weight + np.repeat(layout.priors.rows, layout.counts)
+        scatter += np.repeat(layout.priors.scatter, layout.counts, axis=0)
     totals = np.add.reduceat(sums.zeroth, batch.layout.offsets)
     weights = sums.zeroth / np.repeat(totals, batch.layout.counts)
     start = None if blank else batch.covariances
-    covariances = covariances_of(batch, scatter, sums.zeroth, start)
+    covariances = covariances_of(batch, scatter, weight, start)
     return Batch(batch.layout, weights, means, covariances)
 
 

@@ -19,6 +19,7 @@ from mixtura.algorithms.batch import (
     Integers,
     Layout,
     Monomials,
+    Priors,
     climb,
     expect,
     maximise,
@@ -27,18 +28,17 @@ from mixtura.algorithms.batch import (
 from mixtura.model.families.base import FloatArray
 from mixtura.model.families.structured import n_parameters
 
-#: Updates after which starts are compared, the starts of a model that go on, and the updates after
-#: which suggestions of neighbours are.
-SHORT, FINALISTS, TRIALS = 8, 1, (6, 24)
+#: Updates after which starts are compared, and those after which suggestions of neighbours are.
+SHORT, TRIALS = 12, (6, 24)
 #: Updates that a model gets at most.
 LONGEST = 1000
 #: Gain to come, per unit of weight, at which models have settled, first and last, and how often
 #: they learn from neighbours at each. What gains no more than twice that is not better.
-LEVELS = ((1e-3, 2), (1e-5, 3))
+LEVELS = ((1e-3, 3), (1e-5, 5))
 #: Gain, per unit of weight, that estimates of what is to come are trusted with.
 TRUSTED = 0.02
 #: Components that are split, of each model.
-SPLITS = 2
+SPLITS = 4
 #: Letters of a structure, from what restricts most.
 LETTERS = "IEV"
 
@@ -58,11 +58,14 @@ class Grid:
         Structures in mclust's letters.
     sizes : tuple of int
         Numbers of components, rising.
+    priors : Priors or None
+        Of the models, in their order.
     """
 
     rows: Monomials
     names: tuple[str, ...]
     sizes: tuple[int, ...]
+    priors: Priors | None = None
 
     def __len__(self) -> int:
         return len(self.names) * len(self.sizes)
@@ -88,7 +91,8 @@ class Grid:
         models = [self.model(int(owner)) for owner in owners]
         counts = np.array([k for _, k in models], dtype=np.intp)
         c, d = int(counts.sum()), self.rows.d
-        layout = Layout(tuple(name for name, _ in models), counts)
+        priors = None if self.priors is None else self.priors.subset(np.asarray(owners))
+        layout = Layout(tuple(name for name, _ in models), counts, priors)
         empty = Batch(layout, np.zeros(c), np.zeros((c, d)), np.zeros((c, d, d)))
         weighted = np.vstack(resp) * self.rows.weights
         return maximise(empty, moments(self.rows, weighted, np.zeros(len(layout))), blank=True)
@@ -154,10 +158,8 @@ def started(grid: Grid, partitions: Sequence[Partition]) -> Climbed:
     resp = [each for number in range(len(grid)) for each in hot[grid.model(number)[1]]]
     goal = LEVELS[0][0] * float(grid.rows.weights.sum())
     tried = climb(grid.rows, grid.start(owners, resp), SHORT, goal)
-    ranked = np.lexsort((-tried.loglik, owners)).reshape(len(grid), -1)[:, :FINALISTS]
-    tried = climb(grid.rows, tried.batch.subset(np.sort(ranked).ravel()), LONGEST, goal)
-    first = best_of(np.repeat(np.arange(len(grid)), ranked.shape[1]), tried.loglik)
-    return tried.subset(first)
+    hope = tried.loglik + np.minimum(tried.to_come, TRUSTED * float(grid.rows.weights.sum()))
+    return climb(grid.rows, tried.batch.subset(best_of(owners, hope)), LONGEST, goal)
 
 
 def improved(grid: Grid, found: Climbed, owners: Integers, batch: Batch, goal: float) -> Climbed:

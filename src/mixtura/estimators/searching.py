@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from mixtura._errors import SingularCovarianceError
-from mixtura.algorithms.batch import Batch, Monomials
+from mixtura.algorithms.batch import Batch, Monomials, Priors
 from mixtura.algorithms.em import EM
 from mixtura.algorithms.hierarchical import scaled, tree_of
 from mixtura.algorithms.restarts import collapsed_components
@@ -25,11 +25,17 @@ from mixtura.estimators import fitting
 from mixtura.kernels import Kernels
 from mixtura.model import ConjugatePrior, Family, Mixture, family_named
 from mixtura.model.criteria import Fuzziness, fuzziness
+from mixtura.model.families import ALIASES
 from mixtura.model.families.base import FloatArray
+from mixtura.model.priors import MEAN_ROWS
 from mixtura.sources.threads import for_each
 
-#: Rows that models are compared on; fits of larger tables go on from there.
-SAMPLE_ROWS = 2000
+#: Rows of tables whose models are fitted side by side; and of the sample from which fits of larger
+#: tables go on.
+WHOLE_ROWS, SAMPLE_ROWS = 2000, 1000
+#: Passes over the rows that a model takes, times what NumPy takes of machine code's time; and
+#: seconds of it that are worth waiting for a compiler.
+NUMPY_PASSES, PATIENCE = 300, 3.0
 #: Columns up to which the second tree is worth its time.
 RIDGE_COLUMNS = 15
 #: Gain still to come at the end, in nats, or per unit of weight where that is more.
@@ -39,7 +45,7 @@ BETTER = 1e-5
 #: How unsure a model is that was not fitted.
 UNKNOWN = Fuzziness(np.nan, np.nan)
 #: mclust's letters for scikit-learn's names.
-LETTERS = {"full": "VVV", "tied": "EEE", "diag": "VVI", "spherical": "VII"}
+LETTERS = {name: alias for alias, name in ALIASES.items() if len(alias) == 3}
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,13 +178,12 @@ def survey_of(
         rows, weights, incomplete = telling(rows, weights)
     d = rows.shape[1]
     letters = tuple(dict.fromkeys(letters_of(name, d) for name in names))
-    free = any(family_named(each).correlated for each in letters)
-    largest = clone(model).set_params(
-        n_components=max(sizes), covariance_type="full" if free else "diag", prior=None
-    )
-    em = fitting.problem(largest, rows, weights, incomplete)
+    counting = len(rows) if weights is None else int(np.count_nonzero(weights))
+    whole = not incomplete and counting <= WHOLE_ROWS
+    n_models = 0 if whole else len(letters) * len(sizes)
+    em = largest_problem(model, rows, weights, incomplete, letters, max(sizes), n_models)
     rng = np.random.default_rng(check_random_state(model.random_state).randint(0, 2**31, size=4))
-    sample, own = em.source.sample_rows(SAMPLE_ROWS, rng)
+    sample, own = em.source.sample_rows(WHOLE_ROWS if whole else SAMPLE_ROWS, rng)
     sample = np.asarray(sample, dtype=np.float64)
     if incomplete:
         sample = filled(sample, em)
@@ -187,8 +192,53 @@ def survey_of(
     centre, variance = em.total.centre[0], float((sample - em.total.centre[0]).var())
     unit = np.sqrt(variance) if variance > 0 else 1.0
     grid = Grid(Monomials.of((sample - centre) / unit, own), letters, tuple(sizes))
-    counting = len(rows) if weights is None else np.count_nonzero(weights)
-    return Survey(model, em, grid, centre, unit, not incomplete and len(sample) == counting)
+    grid = replace(grid, priors=priors_of(model, em, grid, unit))
+    return Survey(model, em, grid, centre, unit, whole)
+
+
+def largest_problem(
+    model: Any,
+    rows: Any,
+    weights: FloatArray | None,
+    incomplete: bool,
+    letters: Sequence[str],
+    k: int,
+    n_models: int,
+) -> EM:
+    """Return the E- and M-step of the largest model, for rows that ``n_models`` will pass over."""
+    free = any(family_named(each).correlated for each in letters)
+    largest = clone(model).set_params(
+        n_components=k, covariance_type="full" if free else "diag", prior=None
+    )
+    em = fitting.problem(largest, rows, weights, incomplete)
+    source: Any = em.source
+    if model.engine == "auto" and 1e-9 * source.work * NUMPY_PASSES * n_models > PATIENCE:
+        largest.set_params(engine="numba")
+        em = fitting.problem(largest, rows, weights, incomplete)
+    return em
+
+
+def priors_of(model: Any, em: EM, grid: Grid, unit: float) -> Priors | None:
+    """Return the priors of all models in the units of the sample, if they have any."""
+    found = []
+    for number in range(len(grid)):
+        name, k = grid.model(number)
+        prior, family = prior_of(model, em, name, k), family_named(name)
+        if prior is None:
+            return None
+        scatter = family.full(family.pooled(prior.scatter, k), k, grid.rows.d)[0]
+        found.append((prior.on_covariance(family, k), prior.share(family, k) * scatter))
+    rows, scatters = np.array([r for r, _ in found]), np.stack([s for _, s in found])
+    return Priors(np.zeros(grid.rows.d), MEAN_ROWS, rows, scatters / unit**2)
+
+
+def prior_of(model: Any, em: EM, name: str, k: int) -> ConjugatePrior | None:
+    """Return the prior of a model's parameters, if there is one."""
+    if model.prior is None:
+        return None
+    assert em.total is not None
+    covariance, location = covariance_of(em.total), em.total.centre[0]
+    return ConjugatePrior.of(covariance, location, family_named(name), k)
 
 
 def telling(rows: Any, weights: FloatArray | None) -> tuple[Any, FloatArray | None, bool]:
@@ -227,12 +277,9 @@ def in_form(family: Family, matrices: FloatArray) -> FloatArray:
 
 def em_of(survey: Survey, name: str, k: int) -> EM:
     """Return the E- and M-step of one model."""
-    family, total = family_named(name), survey.em.total
-    assert total is not None
     source: Any = survey.em.source
-    prior = None
-    if survey.model.prior == "conjugate":
-        prior = ConjugatePrior.of(covariance_of(total), total.centre[0], family, k)
+    prior = prior_of(survey.model, survey.em, name, k)
+    family = family_named(name)
     return replace(survey.em, family=family, prior=prior, source=source.with_threads(1))
 
 
@@ -270,7 +317,7 @@ def told(em: EM, cell: Cell, mixture: Mixture, status: Status) -> Cell:
     return replace(
         cell,
         mixture=mixture,
-        log_likelihood=em.expect(mixture).loglik,
+        log_likelihood=replace(em, prior=None).expect(mixture).loglik,
         fuzziness=em.source.map_reduce(partial(_fuzziness_of_block, em.kernels, mixture)),
         status=status,
         degenerate=status is Status.COLLAPSED or bool(collapsed_components(em, mixture).any()),
