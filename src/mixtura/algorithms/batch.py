@@ -454,10 +454,11 @@ def leapt(
     ``odds`` (m,) are what is to come over what the last update gained: with gains that shrink by
     q, q / (1 - q); distances shrink by its root.
     """
+    odds = np.where(np.isfinite(odds), odds, 0.0)  # no leap while gains do not shrink
     rate = np.sqrt(odds / (1.0 + odds))
     rate = np.where(rate > QUICKEST, np.minimum(rate, SLOWEST), 0.0)
-    factor = np.where(np.isfinite(odds), rate / (1.0 - rate), 0.0)
-    loss = np.maximum(before.zeroth - sums.zeroth, np.finfo(np.float64).tiny)
+    factor = rate / (1.0 - rate)
+    loss = np.maximum(before.zeroth - sums.zeroth, np.finfo(np.float64).tiny * (1.0 + sums.zeroth))
     most = np.minimum.reduceat(LOST * sums.zeroth / loss, batch.layout.offsets)
     each = np.repeat(np.minimum(factor, most), batch.layout.counts)
 
@@ -465,8 +466,9 @@ def leapt(
         return new + each.reshape(-1, *[1] * (new.ndim - 1)) * (new - old)
 
     pairs = ((sums.zeroth, before.zeroth), (sums.first, before.first), (sums.second, before.second))
-    there = maximise(batch, Sums(sums.loglik, *(beyond(new, old) for new, old in pairs)))
-    reached, _ = expect(rows, there)
+    with np.errstate(all="ignore"):  # of statistics that no rows have
+        there = maximise(batch, Sums(sums.loglik, *(beyond(new, old) for new, old in pairs)))
+        reached, _ = expect(rows, there)
     better = np.flatnonzero(reached.loglik > sums.loglik)
     return batch.replaced(better, there, better), sums.replaced(batch.layout, reached, better)
 

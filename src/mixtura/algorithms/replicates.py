@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtura.algorithms.batch import FLAT, Integers, coming
+from mixtura.algorithms.batch import FLAT, SWEEPS, Integers, coming
 from mixtura.model.families.base import FloatArray
 from mixtura.model.families.structured import matrices_of
 
@@ -31,7 +31,7 @@ ANYWHERE = 16
 FIRST = 2
 RUNS = ((9, 3), (4, 8), (2, LONGEST))
 #: Numbers in the arrays of tables that are done at a time.
-CHUNK = 250_000
+CHUNK = 500_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,9 @@ class Tables:
         return self.values[..., 1 : 1 + len(self.spread)]
 
     def subset(self, numbers: Integers) -> Tables:
-        """Return some of the tables."""
+        """Return some of the tables, in their order."""
+        if len(numbers) == len(self.weights):
+            return self
         values = self.values if len(self.values) == 1 else self.values[numbers]
         return Tables(values, self.weights[numbers], self.spread)
 
@@ -168,9 +170,10 @@ def coefficients(models: Stack, spread: FloatArray) -> tuple[FloatArray, NDArray
     are flat in a direction in which the tables, of columns with variances (d,), are not.
     """
     d = len(spread)
-    sign, log_dets = np.linalg.slogdet(models.covariances)
+    covariances = np.where(np.isfinite(models.covariances), models.covariances, 0.0)
+    sign, log_dets = np.linalg.slogdet(covariances)
     flat = ~((sign > 0) & np.isfinite(log_dets))
-    precisions = np.linalg.inv(np.where(flat[..., None, None], np.eye(d), models.covariances))
+    precisions = np.linalg.inv(np.where(flat[..., None, None], np.eye(d), covariances))
     # One over a precision's diagonal is what varies of a column given the others.
     diagonal = np.diagonal(precisions, axis1=-2, axis2=-1)
     flat |= ~(diagonal * spread < 1.0 / FLAT).all(axis=-1)
@@ -201,10 +204,14 @@ def maximised(name: str, raw: FloatArray, start: FloatArray | None = None) -> St
     upper = np.triu_indices(d)
     second[..., upper[0], upper[1]] = raw[..., 1 + d :]
     second[..., upper[1], upper[0]] = raw[..., 1 + d :]
-    means = first / np.where(zeroth > 0, zeroth, 1.0)[..., None]
+    support = np.where(zeroth > 0, zeroth, 1.0)
+    means = first / support[..., None]
     scatter = second - first[..., :, None] * means[..., None, :]
     weights = zeroth / zeroth.sum(axis=1, keepdims=True)
-    covariances = matrices_of(name, scatter, zeroth, start)
+    if name == "VVV":  # what matrices_of would take apart and put together again
+        return Stack(weights, means, scatter / support[..., None, None])
+    with np.errstate(all="ignore"):  # volumes of components without any
+        covariances = matrices_of(name, scatter, zeroth, start, SWEEPS)
     return Stack(weights, means, np.ascontiguousarray(covariances))
 
 
@@ -246,46 +253,61 @@ def climb(name: str, tables: Tables, models: Stack, n_rounds: int, goal: float) 
         ended.put(numbers[which], now.reached.subset(which))
         if len(left) == 0:
             break
-        models = leapt(name, tables.subset(left), now, left)
         numbers, tables = numbers[left], tables.subset(left)
+        models = leapt(name, tables, now, left)
     return ended
 
 
 def updated(name: str, tables: Tables, models: Stack) -> Round:
     """Return what a few updates of mixtures come to."""
-    logliks, raws = [], []
+    logliks: list[FloatArray] = []
+    raws: list[FloatArray] = []
     for update in range(PERIOD):
         if update > 0:
-            models = maximised(name, raws[-1], models.covariances)
+            # Those of a collapsed component may not be numbers.
+            sound = np.isfinite(logliks[-1])[:, None, None, None]
+            start = np.where(sound, models.covariances, np.diag(tables.spread))
+            models = maximised(name, raws[-1], start)
         resp, loglik = responsibilities(tables, models)
         logliks.append(loglik)
         raws.append(sums(tables, resp))
+    whole = np.where(np.isfinite(logliks).all(axis=0), logliks[-1], -np.inf)
     with np.errstate(invalid="ignore"):  # of components that have collapsed
         before, gain = logliks[-2] - logliks[-3], logliks[-1] - logliks[-2]
-    return Round(Climbed(models, loglik), gain, coming(gain, before), raws[-1], raws[-2])
+        to_come = coming(gain, before)
+    return Round(Climbed(models, whole), gain, to_come, raws[-1], raws[-2])
 
 
 def leapt(name: str, tables: Tables, now: Round, numbers: Integers) -> Stack:
-    """Return the next update of some mixtures, from statistics led on where that is more likely.
-
-    With gains that shrink by q, what is to come is q / (1 - q) of the last; distances shrink by
-    the root of q.
-    """
+    """Return the next update of some mixtures, from statistics led on where that is more likely."""
     reached, raw, before = now.reached.subset(numbers), now.raw[numbers], now.before[numbers]
-    to_come, gain = now.to_come[numbers], now.gain[numbers]
-    odds = np.where(np.isfinite(to_come), to_come, 0.0) / gain  # of what is not at its end
-    rate = np.minimum(np.sqrt(odds / (1.0 + odds)), SLOWEST)
-    factor = np.where(rate > QUICKEST, rate / (1.0 - rate), 0.0)
-    lost = factor[:, None] * (before[..., 0] - raw[..., 0])
-    part = np.maximum(lost / np.where(raw[..., 0] > 0, LOST * raw[..., 0], 1.0), 1.0)
-    factor /= part.max(axis=1)
-    led = raw + factor[:, None, None] * (raw - before)
-    there = maximised(name, led, reached.models.covariances)
-    resp, loglik = responsibilities(tables, there)
-    better = loglik > reached.loglik
+    factor = lengths(now.gain[numbers], now.to_come[numbers], raw[..., 0], before[..., 0])
+    with np.errstate(all="ignore"):  # where that leads to no covariances
+        led = raw + factor[:, None, None] * (raw - before)
+        there = maximised(name, led, reached.models.covariances)
+        resp, loglik = responsibilities(tables, there)
+    # Two negative eigenvalues leave the determinant positive.
+    definite = np.linalg.eigvalsh(np.nan_to_num(there.covariances))[..., 0] > 0.0
+    better = (loglik > reached.loglik) & definite.all(axis=1)
     raw = np.where(better[:, None, None], sums(tables, resp), raw)
     start = np.where(better[:, None, None, None], there.covariances, reached.models.covariances)
     return maximised(name, raw, start)
+
+
+def lengths(
+    gain: FloatArray, to_come: FloatArray, zeroth: FloatArray, before: FloatArray
+) -> FloatArray:
+    """Return how many times the last change (m,) statistics are led on.
+
+    With gains that shrink by q, what is to come is q / (1 - q) of the last; distances shrink by
+    the root of q. No component may lose more than a part of its rows.
+    """
+    odds = np.where(np.isfinite(to_come), to_come, 0.0) / gain
+    rate = np.minimum(np.sqrt(odds / (1.0 + odds)), SLOWEST)
+    factor = np.where(rate > QUICKEST, rate / (1.0 - rate), 0.0)
+    loss = factor[:, None] * (before - zeroth)
+    share = loss / np.where(zeroth > 0, LOST * zeroth, np.inf)
+    return factor / np.maximum(share, 1.0).max(axis=1)
 
 
 def cut(
@@ -297,14 +319,16 @@ def cut(
     """
     m, _, d = models.means.shape
     covariances = models.covariances[:, component]
+    beyond = np.zeros(m)
     if rng is None:
-        axes, heights = np.linalg.eigh(covariances)[1][..., -1], np.zeros(m)
+        axes = np.linalg.eigh(covariances)[1][..., -1]
     else:
         normal = rng.standard_normal((m, d, 1))
         normal /= np.linalg.norm(normal, axis=1, keepdims=True)
         roots = np.linalg.cholesky(covariances).transpose(0, 2, 1)
-        axes, heights = np.linalg.solve(roots, normal)[..., 0], rng.uniform(-WIDEST, WIDEST, m)
-    heights = heights + np.vecdot(axes, models.means[:, component])
+        axes = np.linalg.solve(roots, normal)[..., 0]
+        beyond += rng.uniform(-WIDEST, WIDEST, m)
+    heights = np.vecdot(axes, models.means[:, component]) + beyond
     above = (tables.rows @ axes[..., None])[..., 0] > heights[:, None]
     parted = np.concatenate([resp, (resp[:, component] * above)[:, None]], axis=1)
     parted[:, component] *= ~above
