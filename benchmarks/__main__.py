@@ -13,6 +13,7 @@ from benchmarks import peers, render
 from benchmarks.machine import ROOT, load_average, provenance
 from benchmarks.timing import Row
 
+NAMES = ("gmm", "imputation", "kmeans", "missing", "ratings", "selection")
 #: Load average above which a run is not worth publishing.
 QUIET = 0.5
 
@@ -20,7 +21,7 @@ QUIET = 0.5
 def arguments() -> argparse.Namespace:
     """Return what was asked for on the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("benchmark", choices=["gmm", "imputation", "kmeans", "missing", "ratings"])
+    parser.add_argument("benchmark", choices=NAMES)
     parser.add_argument("--cases", default="", help="only measurements whose name contains this")
     parser.add_argument("--repeats", type=int, help="pairs per comparison")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")

@@ -169,3 +169,13 @@ def test_mixtures_are_taken_out_and_put_back() -> None:
 def test_what_is_to_come_is_a_geometric_series() -> None:
     gain, before = np.array([0.5, 1.0, 2.0, -1.0, 1.0]), np.array([1.0, 2.0, 1.0, 1.0, np.inf])
     assert batches.coming(gain, before).tolist() == [0.5, 1.0, np.inf, 0.0, np.inf]
+
+
+def test_what_is_not_positive_definite_is_left_out() -> None:
+    rows, layout = table(), layout_of(("VVV",))
+    batch = started(rows, layout)
+    covariances = batch.covariances.copy()
+    covariances[layout.part(1).start] = np.diag([-1.0, -1.0, 1.0])  # of positive determinant
+    changed = Batch(layout, batch.weights, batch.means, covariances)
+    assert batches.definite(changed, np.array([0, 1, 2])).tolist() == [0, 2]
+    assert batches.definite(changed, np.array([], dtype=np.intp)).tolist() == []

@@ -469,8 +469,17 @@ def leapt(
     with np.errstate(all="ignore"):  # of statistics that no rows have
         there = maximise(batch, Sums(sums.loglik, *(beyond(new, old) for new, old in pairs)))
         reached, _ = expect(rows, there)
-    better = np.flatnonzero(reached.loglik > sums.loglik)
+    better = definite(there, np.flatnonzero(reached.loglik > sums.loglik))
     return batch.replaced(better, there, better), sums.replaced(batch.layout, reached, better)
+
+
+def definite(batch: Batch, numbers: Integers) -> Integers:
+    """Return which of some mixtures have covariances with positive eigenvalues only."""
+    if len(numbers) == 0:
+        return numbers
+    layout = batch.layout.subset(numbers)
+    least = np.linalg.eigvalsh(batch.covariances[batch.layout.components(numbers)])[:, 0]
+    return numbers[np.minimum.reduceat(least, layout.offsets) > 0.0]
 
 
 def coming(gain: FloatArray, before: FloatArray) -> FloatArray:

@@ -1,0 +1,193 @@
+"""The search for structure and number of components beside mclust's and scikit-learn's."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.mixture import GaussianMixture as Peer
+
+from benchmarks import peers
+from benchmarks.cases import DATA, Shape, problem
+from benchmarks.timing import Measurement, Row, Subject, compared, fit, interleaved
+from mixtura import MixtureSearch
+from mixtura.model.families.base import FloatArray
+
+TITLE = "The search for the model beside its peers"
+COLUMNS = ("", "")
+SCRIPT = Path(__file__).with_name("mclust_search.R")
+#: Small tables: columns to leave out, and how much of mclust's time may be taken.
+SMALL = {
+    "iris": ("class",),
+    "faithful": (),
+    "diabetes_mclust": ("class",),
+    "thyroid": ("class",),
+    "wine13": ("class",),
+    "acidity": (),
+    "galaxies": (),
+    "penguins": ("year",),
+}
+TIMED = ("iris", "faithful", "diabetes_mclust")
+SLOWDOWN = 3.0
+#: Large ones, on which the search is to be that many times as fast.
+LARGE = ("gvhd_control", "magic04", "100000x8")
+SPEED = 10.0
+#: Rows that mclust's starts come from in large tables, as it allows.
+SUBSET = 2000
+#: BICs closer than this are equal.
+EQUAL = 0.05
+SIZES = range(1, 10)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How thorough to be; ``repeats`` is the number of pairs of searches of a small table."""
+
+    repeats: int = 5
+    quick: bool = False
+
+
+def measurements(settings: Settings) -> Iterator[Measurement]:
+    """Yield all measurements."""
+    for name in SMALL:
+        yield Measurement(f"small/{name}", partial(small, name, settings.repeats))
+    for name in LARGE[: 1 if settings.quick else None]:
+        yield Measurement(f"large/{name}", partial(large, name))
+
+
+def summary(rows: Sequence[Row]) -> list[Row]:
+    """Return what all rows together say: nothing."""
+    return []
+
+
+@lru_cache(maxsize=1)
+def table(name: str) -> FloatArray:
+    """Return the rows of a stored table, complete ones of its numbers, or drawn ones."""
+    if name == "100000x8":
+        return problem(Shape(100_000, 8, 6), "moderate").X
+    (path,) = DATA.glob(f"{name}.csv*")
+    frame = pd.read_csv(path).select_dtypes("number").dropna()
+    return frame.drop(columns=[*SMALL.get(name, ("class",))], errors="ignore").to_numpy(float)
+
+
+class Ours:
+    """Our search, and the BIC of its models, the higher the better."""
+
+    def __init__(self, X: FloatArray) -> None:
+        self.X = X
+        self.bic: dict[tuple[str, int], float] = {}
+
+    def __call__(self) -> None:
+        """Search."""
+        found = MixtureSearch(SIZES, random_state=0).fit(self.X)
+        self.bic = {
+            (row["covariance_type"], row["n_components"]): np.nan
+            if row["degenerate"]
+            else -row["bic"]
+            for row in found.table_
+        }
+
+
+class Theirs(Ours):
+    """mclust's search, in an R process that times itself."""
+
+    def __init__(self, X: FloatArray, folder: str, subset: int = 0) -> None:
+        super().__init__(X)
+        self.command = ["Rscript", str(SCRIPT), f"{folder}/table.csv", str(subset)]
+        np.savetxt(
+            f"{folder}/table.csv",
+            X,
+            "%.17g",
+            ",",
+            header=",".join(map(str, range(X.shape[1]))),
+            comments="",
+        )
+
+    def __call__(self) -> float:  # type: ignore[override]
+        """Search, and return the seconds it took."""
+        told = subprocess.run(self.command, capture_output=True, check=True, text=True).stdout
+        seconds, names, *cells = told.splitlines()
+        for k, line in zip(SIZES, cells, strict=True):
+            values = [float(value) if value != "NA" else np.nan for value in line.split()]
+            self.bic |= {(a, k): bic for a, bic in zip(names.split(), values, strict=True)}
+        return float(seconds)
+
+
+def small(name: str, repeats: int) -> list[Row]:
+    """Compare the searches of a small table, cell by cell and in time."""
+    if peers.r_versions() is None:
+        return [
+            Row(Subject("search", name, peer="mclust"), "s", note="there is no Rscript with mclust")
+        ]
+    X = table(name)
+    with tempfile.TemporaryDirectory() as folder:
+        ours, theirs = Ours(X), Theirs(X, folder)
+        seconds = interleaved({"ours": ours, "theirs": theirs}, repeats)
+    case = f"{name}, {X.shape[0]:,} x {X.shape[1]}"
+    target = 1.0 / SLOWDOWN if name in TIMED else None
+    timed = compared(Subject("search", case, peer="mclust"), seconds, target)
+    return [timed, cells(case, ours.bic, theirs.bic)]
+
+
+def large(name: str) -> list[Row]:
+    """Compare one search of a large table with those of both peers."""
+    X = table(name)
+    case = f"{name}, {X.shape[0]:,} x {X.shape[1]}"
+    ours = Ours(X)
+    pair = interleaved({"ours": ours, "theirs": partial(four_structures, X)}, 1, warm_up=False)
+    pair["ours"] += interleaved({"ours": ours}, 1, warm_up=False)["ours"]  # without a compiler
+    both = {"ours": pair["ours"][-1:], "theirs": pair["theirs"]}
+    first = f"our first run, with compilation, {pair['ours'][0]:.1f} s"
+    note = f"its four structures, {len(SIZES)} sizes each, one start; {first}"
+    rows = [compared(Subject("search", case), both, SPEED, note=note)]
+    if peers.r_versions() is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            theirs = Theirs(X, folder, SUBSET)
+            pair = interleaved({"ours": ours, "theirs": theirs}, 1, warm_up=False)
+        rows.append(compared(Subject("search", case, peer="mclust"), pair, SPEED))
+        rows.append(cells(case, ours.bic, theirs.bic))
+    return rows
+
+
+def four_structures(X: FloatArray) -> None:
+    """Fit scikit-learn's mixtures of every structure and size."""
+    for name in ("full", "tied", "diag", "spherical"):
+        for k in SIZES:
+            fit(Peer(k, covariance_type=name, random_state=0), X)
+
+
+def cells(case: str, ours: dict[Any, float], theirs: dict[Any, float]) -> Row:
+    """Return the row that says in how many models whose BIC is better."""
+    apart = np.array([ours[cell] - theirs[cell] for cell in theirs])
+    missing = [np.isnan([values[cell] for cell in theirs]) for values in (ours, theirs)]
+    better, worse = int((apart > EQUAL).sum()), int((apart < -EQUAL).sum())
+    best = {
+        name: max(v for v in b.values() if v == v)
+        for name, b in (("ours", ours), ("theirs", theirs))
+    }
+    note = (
+        f"{better} better, {int((np.abs(apart) <= EQUAL).sum())} equal, {worse} worse; "
+        f"{int((missing[1] & ~missing[0]).sum())} only ours, "
+        f"{int((missing[0] & ~missing[1]).sum())} only theirs; "
+        f"best {best['ours']:.2f} against {best['theirs']:.2f}"
+    )
+    worst = {
+        f"{a},{k}": ours[a, k] - theirs[a, k]
+        for a, k in theirs
+        if ours[a, k] < theirs[a, k] - EQUAL
+    }
+    return Row(
+        Subject("BIC of the models", case, peer="mclust"),
+        "",
+        target="none worse",
+        met=worse == 0,
+        note=note,
+        details={"worse": worst},
+    )
