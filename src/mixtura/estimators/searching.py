@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
+from threadpoolctl import threadpool_limits
 
 from mixtura._errors import SingularCovarianceError
 from mixtura.algorithms.batch import Batch, Monomials, Priors
@@ -126,7 +127,8 @@ def search(
     began = time.perf_counter()
     survey = survey_of(model, rows, weights, incomplete, names, sizes)
     levels = LEVELS if survey.whole else LEVELS[:1]
-    found = searched(survey.grid, partitions(survey.grid), levels)
+    with threadpool_limits(1, "blas"):  # of products so small, threads wait longer than they work
+        found = searched(survey.grid, partitions(survey.grid), levels)
     starts = [
         mixture_of(survey, number, found.batch) if np.isfinite(loglik) else None
         for number, loglik in enumerate(found.loglik)
