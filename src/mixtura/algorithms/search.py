@@ -2,7 +2,7 @@
 
 They start from partitions that all structures share. Then each learns from its neighbours: from
 other structures with as many components, from its own with one fewer, of which one is split, and
-with one more, of which two are merged, until none gains (docs/guide, "Choosing").
+with one more, of which two are merged, until none gains (docs/guide/choosing.md, "The search").
 """
 
 from __future__ import annotations
