@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +80,13 @@ class Grid:
         if k not in self.sizes:
             return None
         return self.names.index(name) * len(self.sizes) + self.sizes.index(k)
+
+    @cached_property
+    def charges(self) -> FloatArray:
+        """Half of what BIC charges each model for its covariances."""
+        models = (self.model(number) for number in range(len(self)))
+        counts = np.array([n_parameters(name, k, self.rows.d) for name, k in models])
+        return 0.5 * np.log(len(self.rows.weights)) * counts
 
     def special_cases(self, number: int) -> list[int]:
         """Return the models of structures that this one contains, with as many components."""
@@ -229,7 +237,7 @@ def suggestions_for(
         if fresh[top] or fresh[number]:
             yield parts[top]
     if others:
-        top = max(others, key=lambda i: penalised(grid, found, i))
+        top = max(others, key=lambda i: found.loglik[i] - grid.charges[i])
         if fresh[top]:
             yield parts[top]
     fewer, more = grid.number(name, k - 1), grid.number(name, k + 1)
@@ -239,16 +247,10 @@ def suggestions_for(
         yield merged(parts[more])
 
 
+@cache
 def is_nested(name: str, other: str) -> bool:
     """Return whether a structure is a special case of another."""
     return all(LETTERS.index(a) <= LETTERS.index(b) for a, b in zip(name, other, strict=True))
-
-
-def penalised(grid: Grid, found: Climbed, number: int) -> float:
-    """Return the log-likelihood of a model less half of what BIC charges for its covariances."""
-    name, k = grid.model(number)
-    charge = 0.5 * n_parameters(name, k, grid.rows.d) * np.log(len(grid.rows.weights))
-    return float(found.loglik[number] - charge)
 
 
 def splits(rows: Monomials, batch: Batch, resp: FloatArray, number: int) -> Iterator[FloatArray]:
