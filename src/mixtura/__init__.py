@@ -15,14 +15,22 @@ from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.imputing import complete
 from mixtura.estimators.k_means import KMeans, KMeansStep, kmeans_plusplus
 from mixtura.estimators.mini_batch_k_means import MiniBatchKMeans
+from mixtura.estimators.mixture_classifier import MixtureClassifier
 from mixtura.estimators.mixture_imputer import MixtureImputer
 from mixtura.estimators.model_file import load
+from mixtura.estimators.noise_mixture import NoiseMixture
 from mixtura.estimators.rating_mixture import Rater, RatingMixture
+from mixtura.estimators.semi_supervised_mixture import SemiSupervisedMixture
 from mixtura.model import Mixture
+from mixtura.selection.combining import Combination, combine
 from mixtura.selection.evaluation import Evaluation, evaluate
+from mixtura.selection.likelihood_ratio import BootstrapLRT, bootstrap_lrt
 from mixtura.selection.search import MixtureSearch
+from mixtura.selection.uncertainty import ParameterUncertainty, bootstrap_parameters
 
 __all__ = [
+    "BootstrapLRT",
+    "Combination",
     "Evaluation",
     "FitResult",
     "GaussianMixture",
@@ -33,15 +41,22 @@ __all__ = [
     "MissingDependencyError",
     "MixturaError",
     "Mixture",
+    "MixtureClassifier",
     "MixtureImputer",
     "MixtureSearch",
     "ModelFileError",
+    "NoiseMixture",
+    "ParameterUncertainty",
     "Rater",
     "RatingMixture",
+    "SemiSupervisedMixture",
     "Status",
     "Step",
     "TableError",
     "__version__",
+    "bootstrap_lrt",
+    "bootstrap_parameters",
+    "combine",
     "complete",
     "e_step",
     "evaluate",

@@ -8,7 +8,7 @@ import pytest
 
 from mixtura._version import __version__
 
-COMMANDS = ("fit", "kmeans", "assign", "score", "sample", "info", "demo")
+COMMANDS = ("fit", "select", "kmeans", "assign", "score", "sample", "info", "demo")
 
 
 def test_help_lists_the_commands_and_exit_codes(run: Any) -> None:
@@ -30,7 +30,7 @@ def test_version(run: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("cluster",), ("fit",), ("kmeans", "t.csv"), ("fit", "t.csv"), ("info", "-x")]
+    "arguments", [("cluster",), ("fit",), ("kmeans", "t.csv"), ("select",), ("info", "-x")]
 )
 def test_wrong_usage(run: Any, arguments: tuple[str, ...]) -> None:
     result = run(*arguments, code=2)

@@ -57,7 +57,7 @@ def test_everything_is_shown_and_written(
         "certainty",
     ]
     printed = text.split("Try next\n")[1].splitlines()
-    assert len(printed) == 4
+    assert len(printed) == 5
     for line in printed:
         words = shlex.split(line)
         assert words[0] == "mixtura"

@@ -91,6 +91,27 @@ def test_settings_reach_the_model(run: Any, table: Path, tmp_path: Path) -> None
     assert {name: settings[name] for name in expected} == expected
 
 
+def test_without_k_the_number_has_the_least_bic(run: Any, table: Path, tmp_path: Path) -> None:
+    path = tmp_path / "m.mixtura"
+    arguments = ("fit", table, "--drop", "w", "--covariance", "EII")
+    lines = run(*arguments, "-o", path).stdout.splitlines()
+    assert lines[2] == "model           3 components, EII covariances, 9 parameters"
+    assert lines[4].startswith("chosen          the number of components, as that of least BIC")
+    model = load(path)
+    assert (model.n_components, model.n_components_) == ("auto", 3)
+    chosen = json.loads(run(*arguments, "--json").stdout)
+    given = json.loads(run(*arguments, "--json", "-k", 3).stdout)
+    assert (chosen["chosen"], given["chosen"]) == (True, False)
+    assert chosen["bic"] == pytest.approx(given["bic"], abs=0.01)
+    assert "--init needs a number" in run(*arguments, "--init", "random", code=2).stderr
+
+
+@pytest.mark.parametrize("covariance", ["tied", "VEV", "EVE"])
+def test_structures_have_both_kinds_of_names(run: Any, table: Path, covariance: str) -> None:
+    result = run("fit", table, "--drop", "w", "-k", 2, "--covariance", covariance, "--json")
+    assert json.loads(result.stdout)["covariance_type"] == covariance
+
+
 def test_weights_count_rows(run: Any, table: Path, tmp_path: Path) -> None:
     lines = table.read_text().splitlines()
     repeated = [line for line in lines[1:] for _ in range(int(line.split(",")[-1]))]
@@ -250,6 +271,26 @@ def test_a_second_ctrl_c_keeps_the_parameters(program: Any, table: Path, tmp_pat
     model = load(tmp_path / "m.mixtura")
     assert model.weights_.sum() == pytest.approx(1.0)
     assert model.tol == 0
+
+
+@pytest.mark.parametrize("options", [(), ("-o", "m.mixtura")])
+def test_ctrl_c_while_the_number_is_chosen(
+    program: Any, table: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    before = """
+import os, signal
+from mixtura.estimators import automatic
+search = automatic.search
+def press(*arguments):
+    try: os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt: return search(*arguments)
+automatic.search = press
+"""
+    result = program("fit", table, "--drop", "w", *options, before=before)
+    assert result.returncode == 130
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+    assert (tmp_path / "m.mixtura").exists() == bool(options)
 
 
 @pytest.mark.parametrize(

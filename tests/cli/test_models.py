@@ -74,10 +74,15 @@ def test_columns_are_matched_by_position_where_the_model_has_no_names() -> None:
 def test_criteria() -> None:
     model, X = made("diag"), np.array([[0.0, 0.0], [1.0, 12.0], [3.0, 3.0]])
     total = float(model.score_samples(X).sum())
-    result = models.log_likelihood_facts(model, total, len(X))
+    result = models.log_likelihood_facts(model, total, X)
     assert result["log_likelihood_per_row"] == pytest.approx(model.score(X))
     assert result["bic"] == pytest.approx(model.bic(X))
     assert result["aic"] == pytest.approx(model.aic(X))
+    holes, weights = np.vstack([X, [[np.nan, np.nan]]]), np.array([1.0, 2.0, 3.0, 4.0])
+    total = float(weights @ model.score_samples(holes))
+    result = models.log_likelihood_facts(model, total, holes, weights)
+    assert result["bic"] == pytest.approx(model.bic(holes, weights))
+    assert result["log_likelihood_per_row"] == pytest.approx(model.score(holes, None, weights))
     assert models.likelihood_lines(result)["log-likelihood"].endswith(" per row")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import signal
@@ -21,6 +22,7 @@ from mixtura.cli.progress import (
     Watch,
     duration,
     iterations_left,
+    models_shown,
     shown,
     stopping_on_interrupt,
 )
@@ -183,3 +185,26 @@ def test_outside_the_main_thread_signals_are_left_alone() -> None:
     thread.start()
     thread.join()
     assert handlers == [signal.getsignal(signal.SIGINT)]
+
+
+def test_parameters_are_charged_where_numbers_of_components_differ() -> None:
+    small, large = (SimpleNamespace(n_parameters=lambda n=n: n) for n in (5, 11))
+    plain, charged = watch(), watch(charge=2.0)
+    for each in (plain, charged):
+        each(step(1, -50.0, mixture=small))
+        each(step(1, -40.0, mixture=large))
+    assert plain.best is large
+    assert charged.best is small
+
+
+def test_models_are_counted_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Console(force_terminal=True, file=io.StringIO(), width=80)
+    for console, visible in ((terminal, False), (Console(file=io.StringIO()), True)):
+        monkeypatch.setattr(progress, "messages", console)
+        with models_shown(2, visible=visible) as done:
+            done({})
+        assert console.file.getvalue() == ""
+    monkeypatch.setattr(progress, "messages", terminal)
+    with models_shown(2, visible=True) as done:
+        done({})
+    assert "1/2" in terminal.file.getvalue()

@@ -704,6 +704,22 @@ def test_predictions_belong_together(X: Any, covariance_type: str) -> None:
     assert model.aic(X) == pytest.approx(mixture.aic(X))
 
 
+def test_criteria_count_weights_and_leave_out_empty_rows(X: Any) -> None:
+    model = mixtura.GaussianMixture(2, random_state=0).fit(X)
+    weights = np.arange(len(X)) % 3
+    repeated = np.repeat(X, weights, axis=0)
+    holes = np.vstack([X, np.full((5, 2), np.nan)])
+    for criterion in ("bic", "aic", "icl"):
+        function = getattr(model, criterion)
+        assert function(X, weights) == pytest.approx(function(repeated))
+        assert function(holes) == pytest.approx(function(X))
+    assert model.mixture_.bic(holes) == pytest.approx(model.bic(X))
+    with pytest.raises(InputError, match="no row with an observed cell"):
+        model.bic(holes[-5:])
+    certainty = model.predict_proba(X).max(axis=1)
+    assert model.icl(X) == pytest.approx(model.bic(X) - 2 * np.log(certainty).sum())
+
+
 @pytest.mark.parametrize("covariance_type", FAMILIES)
 @pytest.mark.parametrize("attribute", ["precisions_", "precisions_cholesky_"])
 def test_precisions_invert_the_covariances(X: Any, covariance_type: str, attribute: str) -> None:

@@ -53,6 +53,16 @@ def test_defaults_beat_neighbours_and_one_gaussian(truth: Any, X: Any) -> None:
     assert error(plain, truth, X) > 0.76
 
 
+def test_number_of_components_of_least_bic(X: Any) -> None:
+    model = MixtureImputer("auto", covariance_type="diag", random_state=0).fit(X).model_
+    criteria = [
+        MixtureImputer(k, covariance_type="diag", random_state=0).fit(X).model_.bic(X)
+        for k in range(1, 10)
+    ]
+    assert model.n_components_ == int(np.argmin(criteria)) + 1 > 1
+    assert model.bic(X) == min(criteria)
+
+
 @pytest.mark.parametrize("covariance_type", FAMILIES)
 def test_every_structure(truth: Any, X: Any, covariance_type: str) -> None:
     imputer = MixtureImputer(covariance_type=covariance_type, random_state=0).fit(X)
@@ -163,7 +173,7 @@ def test_errors(X: Any) -> None:
         MixtureImputer().transform(X)
     with pytest.warns(ConvergenceWarning, match="max_iter"):
         MixtureImputer(max_iter=1, tol=0).fit(X)
-    for parameters in ({"n_components": "auto"}, {"shrinkage": -1}, {"kind": "mode"}):
+    for parameters in ({"n_components": "many"}, {"shrinkage": -1}, {"kind": "mode"}):
         with pytest.raises(ValueError, match=next(iter(parameters))):
             MixtureImputer(**parameters).fit(X)
 

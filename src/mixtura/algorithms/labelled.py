@@ -37,17 +37,37 @@ class Group:
     members: NDArray[np.bool_]
 
     def expect(self, mixture: Mixture, scatter: bool) -> Statistics:
-        """Return the statistics of the rows: the other components have no weight for them."""
+        """Return the statistics of the rows: there is nothing of the other components."""
         if self.members.all():
             return self.em._pass(mixture, scatter)
-        weights = mixture.weights * self.members
-        share = float(weights.sum())
+        own = np.flatnonzero(self.members)
+        share = float(mixture.weights[own].sum())
         if not share > 0.0:  # after too long a step
             raise InputError("a class with labelled rows has lost the weight of its components.")
-        parameters = (mixture.means, mixture.covariances, mixture.covariance_type)
-        statistics = self.em._pass(Mixture(weights / share, *parameters), scatter)
-        joint = statistics.loglik + statistics.weight * np.log(share)
-        return replace(statistics, loglik=float(joint))
+        shared = mixture.family.form == "tied"
+        covariances = mixture.covariances if shared else mixture.covariances[own]
+        weights, means = mixture.weights[own] / share, mixture.means[own]
+        part = self.em._pass(Mixture(weights, means, covariances, mixture.covariance_type), scatter)
+        joint = part.loglik + part.weight * np.log(share)
+        return spread(replace(part, loglik=float(joint)), own, mixture.means)
+
+
+def spread(part: Statistics, own: NDArray[np.intp], centre: FloatArray) -> Statistics:
+    """Return statistics of components numbered ``own`` as those of all, about ``centre`` (k, d)."""
+
+    def among_all(values: FloatArray) -> FloatArray:
+        array = np.zeros((len(centre), *values.shape[1:]))
+        array[own] = values
+        return array
+
+    return replace(
+        part,
+        zeroth=among_all(part.zeroth),
+        first=among_all(part.first),
+        second=part.second if part.family.form == "tied" else among_all(part.second),
+        centre=centre,
+        cells=None if part.cells is None else among_all(part.cells),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,9 +126,9 @@ def seeds(
     centres = np.full((k, rows.shape[1]), np.inf)
     labelled = ~allowed.all(axis=1)
     for j in sorted(range(k), key=lambda j: not (labelled & allowed[:, j]).any()):
-        own = labelled & allowed[:, j]
-        peers = allowed[np.argmax(own)] if own.any() else np.ones(k, dtype=np.bool_)
-        own = own if own.any() else ~labelled
+        known = labelled & allowed[:, j]
+        own = known if known.any() else ~labelled
+        peers = allowed[np.argmax(own)]
         if np.count_nonzero(peers) == 1:
             centres[j] = np.average(rows[own], axis=0, weights=weights[own])
             continue

@@ -1,7 +1,8 @@
-"""EM with uniform noise beside the components (docs/guide, equations 100 to 103)."""
+"""EM with uniform noise beside the components (docs/guide, equations 100 to 102)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura._errors import InputError
-from mixtura.algorithms.cleaning import scattered
+from mixtura.algorithms.cleaning import in_sparser_process, loneliest, neighbour_volumes
 from mixtura.algorithms.em import EM
 from mixtura.algorithms.loop import Ended
 from mixtura.algorithms.source import Source
@@ -48,13 +49,20 @@ class NoisyEM(EM):
 
 
 def stray_rows(
-    em: EM, rows: FloatArray, weights: FloatArray, share: float | None = None
-) -> NDArray[np.bool_]:
-    """Return which rows (n, d) of the table lie apart: that share of them, or by themselves."""
+    em: EM, rows: FloatArray, weights: FloatArray, shares: Sequence[float | None]
+) -> list[NDArray[np.bool_]]:
+    """Return which rows (n, d) of the table lie apart: each share of them, None by themselves."""
     assert em.total is not None
     floor = CovarianceFloor.relative_to(covariance_of(em.total), em.total.centre[0])
-    white = (filled(rows, em) - em.total.centre[0]) @ floor.whitener
-    return scattered(white, weights, share)
+    rows = filled(rows, em) if np.isnan(rows).any() else rows
+    white = (rows - em.total.centre[0]) @ floor.whitener
+    volumes = neighbour_volumes(white, weights)
+    return [
+        in_sparser_process(volumes, weights)
+        if share is None
+        else loneliest(volumes, weights, share)
+        for share in shares
+    ]
 
 
 @dataclass(frozen=True, eq=False)

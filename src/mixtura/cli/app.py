@@ -18,6 +18,7 @@ from mixtura.cli.kmeans import kmeans
 from mixtura.cli.recommend import recommend
 from mixtura.cli.sample import sample
 from mixtura.cli.score import score
+from mixtura.cli.select import select
 
 HELP = """Fit mixtures of Gaussians, or k-means, to tables, and use the fitted models.
 
@@ -73,5 +74,5 @@ def root(
     """Take the options that stand before the command."""
 
 
-for command in (fit, kmeans, assign, score, impute, sample, recommend, info, demo):
+for command in (fit, select, kmeans, assign, score, impute, sample, recommend, info, demo):
     app.command()(command)

@@ -79,4 +79,5 @@ def centers_table(
         [*(row[j] for row in first.values()), *(number(value) for value in center)]
         for j, center in enumerate(model.cluster_centers_)
     ]
-    return side_by_side("center", labels, "cluster", cells, CLUSTER_WIDTH)
+    headers = [f"cluster {j}" for j in range(len(cells))]
+    return side_by_side("center", labels, headers, cells, CLUSTER_WIDTH)

@@ -105,7 +105,7 @@ def facts(pairs: Mapping[str, str]) -> Table:
     return table
 
 
-def grid(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+def grid(headers: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> Table:
     """Return rows of text under headers, the first column left and the others right aligned."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for j, header in enumerate(headers):
@@ -120,9 +120,9 @@ def number(value: float, digits: int = 5) -> str:
     return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
 
 
-def _safe(text: str) -> Text:
+def _safe(text: str | Text) -> Text:
     """Return text that rich prints as it is, whatever brackets it holds."""
-    return Text(text)
+    return text if isinstance(text, Text) else Text(text)
 
 
 class _Messages(logging.Handler):

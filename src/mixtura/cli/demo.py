@@ -169,5 +169,6 @@ def commands(model: str, table: str, holes: str) -> list[str]:
         f"mixtura info {model}",
         f"mixtura sample {model} -n 5",
         f"mixtura impute {holes} --std",
+        f"mixtura select {table} --columns alcohol,flavanoids,proline --labels cultivar",
         f"mixtura fit {table} -k 3 --covariance tied --columns alcohol,flavanoids,proline",
     ]

@@ -10,11 +10,13 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from numpy.typing import NDArray
+from rich.console import RenderableType
 
 from mixtura import GaussianMixture, Mixture, TableError
 from mixtura.cli.console import hush, say
 from mixtura.cli.fitting import (
     PARAMETERS_SHOWN,
+    Rows,
     deliver,
     outcome_lines,
     read_rows,
@@ -31,6 +33,7 @@ from mixtura.cli.models import (
 )
 from mixtura.cli.options import (
     ColumnsOption,
+    Covariance,
     DropOption,
     Engine,
     EngineOption,
@@ -47,17 +50,11 @@ from mixtura.cli.options import (
     number_or_auto,
 )
 from mixtura.cli.progress import MixtureWatch
+from mixtura.estimators.automatic import MOST
 from mixtura.io.columns import Numeric
 from mixtura.io.table import as_option, named
 
-
-class Covariance(StrEnum):
-    """The covariance structures."""
-
-    full = "full"
-    tied = "tied"
-    diag = "diag"
-    spherical = "spherical"
+BY_BIC = f"the number of components, as that of least BIC (of {MOST} at most)"
 
 
 class Init(StrEnum):
@@ -72,9 +69,15 @@ class Init(StrEnum):
 def fit(
     table: TableArgument,
     components: Annotated[
-        int,
-        typer.Option("--components", "-k", min=1, help="Number of components.", show_default=False),
-    ],
+        int | None,
+        typer.Option(
+            "--components",
+            "-k",
+            min=1,
+            help="Number of components.",
+            show_default=f"1 to {MOST}, by BIC",
+        ),
+    ] = None,
     covariance: Annotated[
         Covariance, typer.Option(help="Covariance structure of the components.")
     ] = Covariance.full,
@@ -101,14 +104,19 @@ def fit(
 ) -> None:
     """Fit a mixture of Gaussians to the columns of numbers of a table.
 
+    Without -k, the number of components is the one of least BIC; mixtura select compares covariance
+    structures, too.
+
     Columns of text, dates and true/false are left out unless --columns names them (true counts as
     1, false as 0). Missing cells stay so: the fit goes by those that are there. Ctrl-C stops after
     the iteration at hand and, with -o, keeps the model so far.
     """
     if quiet:
         hush()
+    if components is None and init is not Init.kmeans:
+        raise typer.BadParameter("--init needs a number of components: give -k.")
     model = GaussianMixture(
-        components,
+        components or "auto",
         covariance_type=covariance.value,
         tol=number_or_auto(tol, "--tol"),
         reg_covar=number_or_auto(reg_covar, "--reg-covar"),
@@ -123,29 +131,41 @@ def fit(
     if rows.table.n_rows == 1:
         raise TableError(f"{rows.table.source} has 1 row; a fit needs at least 2.")
     report_constant(rows.numeric)
-    watch = MixtureWatch(model.tol, max_iter, rows.weight, keep=output is not None)
+    charge = 0.0 if components else 0.5 * float(np.log(rows.weight))  # as BIC does
+    watch = MixtureWatch(model.tol, max_iter, rows.weight, keep=output is not None, charge=charge)
     started = time.monotonic()
     model = run(model, rows, watch, rebuilt, output, visible=not quiet)
     result = {
         **rows.facts(),
-        **log_likelihood_facts(model, model.lower_bound_ * rows.weight, rows.weight),
+        **log_likelihood_facts(
+            model, model.lower_bound_ * rows.weight, rows.numeric.X, rows.weights
+        ),
         **description(model, rows.numeric.names),
+        "chosen": components is None,
         "seconds": time.monotonic() - started,
         "seed": seed,
     }
     lines = {
         **outcome_lines(result, model_line(result)),
+        **({"chosen": BY_BIC} if result["chosen"] else {}),
         **collapsed_line(result),
         **likelihood_lines(result),
     }
-    is_large = model.means_.size > PARAMETERS_SHOWN
-    parameters = weights_table(model) if is_large else components_table(model, result["columns"])
-    if rows.labels is not None:
-        probabilities = responsibilities(model, rows.numeric.X)
-        assigned = probabilities.argmax(axis=1)
-        found = rows.labels.compared(assigned, probabilities, rows.weights)
-        result, parameters = result | found.facts(), found.below(parameters)
+    result, parameters = parameters_of(model, rows, result)
     deliver(model, result, lines, parameters, output, as_json=as_json)
+
+
+def parameters_of(
+    model: GaussianMixture, rows: Rows, result: dict[str, Any]
+) -> tuple[dict[str, Any], RenderableType]:
+    """Return the result, compared with labels if there are any, and a table of the components."""
+    is_large = model.means_.size > PARAMETERS_SHOWN
+    parameters = weights_table(model) if is_large else components_table(model, rows.numeric.names)
+    if rows.labels is None:
+        return result, parameters
+    probabilities = responsibilities(model, rows.numeric.X)
+    found = rows.labels.compared(probabilities.argmax(axis=1), probabilities, rows.weights)
+    return result | found.facts(), found.below(parameters)
 
 
 def responsibilities(model: GaussianMixture, X: NDArray[Any]) -> NDArray[Any]:

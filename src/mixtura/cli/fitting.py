@@ -135,7 +135,9 @@ def run(
         model = rebuilt(model, watch.best)
     model.set_params(callback=None)
     model.feature_names_in_ = np.asarray(names, dtype=object)
-    if watch.stopping and output is not None:
+    if watch.stopping:
+        if output is None:
+            raise KeyboardInterrupt
         model.save(output)
         after = counted(watch.iterations, "iteration")
         announce(f"interrupted after {after}; the best model so far is in {output}")

@@ -12,12 +12,12 @@ from rich.console import RenderableType
 
 from mixtura import GaussianMixture, InputError, MixtureImputer, TableError
 from mixtura.cli.console import facts, grid, hush, number, print_json, show
-from mixtura.cli.fit import Covariance
 from mixtura.cli.fitting import report_columns
 from mixtura.cli.models import load_model, matching_columns
 from mixtura.cli.options import (
     ENDINGS,
     ColumnsOption,
+    Covariance,
     DropOption,
     JsonOption,
     NaOption,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Group, RenderableType
+from rich.text import Text
 
 from mixtura import GaussianMixture, RatingMixture, load
 from mixtura._errors import TableError
@@ -16,6 +19,7 @@ from mixtura.estimators.centres import CentreModel
 from mixtura.io.arrays import generic_names
 from mixtura.io.columns import Numeric, numeric_columns
 from mixtura.io.table import Table, counted
+from mixtura.model import criteria
 
 COMPONENT_WIDTH = 20  # characters that a mean, its deviation and a gap may take
 
@@ -60,14 +64,18 @@ def matching_columns(
     return numeric
 
 
-def log_likelihood_facts(model: GaussianMixture, total: float, weight: float) -> dict[str, float]:
-    """Return the log-likelihood (nats) and the criteria that follow from it."""
+def log_likelihood_facts(
+    model: GaussianMixture, total: float, X: NDArray[Any], weights: NDArray[Any] | None = None
+) -> dict[str, float]:
+    """Return the log-likelihood (nats) of rows and the criteria that follow from it."""
     n_parameters = model.mixture_.n_parameters()
+    weight = float(len(X) if weights is None else weights.sum())
+    telling = float(criteria.counts(X, weights).sum())
     return {
         "log_likelihood": total,
         "log_likelihood_per_row": total / weight,
-        "bic": n_parameters * float(np.log(weight)) - 2.0 * total,
-        "aic": 2.0 * (n_parameters - total),
+        "bic": criteria.bic(total, n_parameters, telling),
+        "aic": criteria.aic(total, n_parameters),
     }
 
 
@@ -135,20 +143,25 @@ def components_table(model: GaussianMixture, names: list[str] | None) -> Rendera
     """Return weights, means and standard deviations, as many components abreast as fit."""
     names = names or generic_names(model.n_features_in_)
     cells = [component_cells(model, j) for j in range(len(model.weights_))]
-    return side_by_side("mean ± sd", ["weight", *names], "component", cells, COMPONENT_WIDTH)
+    headers = [f"component {j}" for j in range(len(cells))]
+    return side_by_side("mean ± sd", ["weight", *names], headers, cells, COMPONENT_WIDTH)
 
 
 def side_by_side(
-    corner: str, labels: list[str], noun: str, cells: list[list[str]], needed: int
+    corner: str,
+    labels: list[str],
+    headers: list[str],
+    cells: Sequence[Sequence[str | Text]],
+    needed: int,
 ) -> RenderableType:
-    """Return a column of cells for every group, as many abreast as fit if each has ``needed``."""
-    abreast = max(1, (width() - max(map(len, [corner, *labels]))) // needed)
+    """Return columns of cells under headers, as many abreast as fit if each has ``needed``."""
+    most = max(1, (width() - max(map(len, [corner, *labels]))) // needed)
+    abreast = math.ceil(len(cells) / math.ceil(len(cells) / most))  # as many in every table
     tables: list[RenderableType] = []
     for start in range(0, len(cells), abreast):
-        shown = cells[start : start + abreast]
-        rows = [list(row) for row in zip(labels, *shown, strict=True)]
-        headers = [f"{noun} {start + j}" for j in range(len(shown))]
-        tables += [grid([corner, *headers], rows), ""]
+        part = slice(start, start + abreast)
+        rows = [list(row) for row in zip(labels, *cells[part], strict=True)]
+        tables += [grid([corner, *headers[part]], rows), ""]
     return Group(*tables[:-1])
 
 

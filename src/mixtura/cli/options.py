@@ -39,6 +39,31 @@ ASIDE = re.compile(r"( in GaussianMixture)?,( or)? min_variance in [\w ]+(?=\))"
 PARAMETER = re.compile(rf"(?<![\w'./-])\b({'|'.join(FLAGS)})\b(=)?(?!\.\w)")  # whole words
 
 
+class Covariance(StrEnum):
+    """The covariance structures: scikit-learn's names, and mclust's."""
+
+    full = "full"
+    tied = "tied"
+    diag = "diag"
+    spherical = "spherical"
+    EII = "EII"
+    VII = "VII"
+    EEI = "EEI"
+    VEI = "VEI"
+    EVI = "EVI"
+    VVI = "VVI"
+    EEE = "EEE"
+    VEE = "VEE"
+    EVE = "EVE"
+    VVE = "VVE"
+    EEV = "EEV"
+    VEV = "VEV"
+    EVV = "EVV"
+    VVV = "VVV"
+    E = "E"
+    V = "V"
+
+
 class Engine(StrEnum):
     """The kernels."""
 

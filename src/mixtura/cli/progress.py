@@ -6,12 +6,12 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from rich.progress import Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from mixtura.algorithms.stopping import SAFETY
 from mixtura.cli.console import announce, messages
@@ -60,19 +60,28 @@ class Watch:
 
 
 class MixtureWatch(Watch):
-    """The callback of a GaussianMixture; ``best`` is its mixture of highest log-likelihood."""
+    """The callback of a GaussianMixture; ``best`` is its mixture of highest log-likelihood.
 
-    def __init__(self, tol: float | str, max_iter: int, weight: float, *, keep: bool) -> None:
+    Less a ``charge`` for each parameter, where mixtures have different numbers of components.
+    """
+
+    def __init__(
+        self, tol: float | str, max_iter: int, weight: float, *, keep: bool, charge: float = 0.0
+    ) -> None:
         super().__init__(keep=keep)
         self.tol = tol
         self.max_iter = max_iter
         self.weight = weight
-        self._best_log_likelihood = -math.inf
+        self.charge = charge
+        self._best_value = -math.inf
 
     def take(self, step: Any) -> None:
-        """Keep the mixture of highest log-likelihood."""
-        if step.log_likelihood > self._best_log_likelihood or self.best is None:
-            self._best_log_likelihood, self.best = step.log_likelihood, step.mixture
+        """Keep the mixture of highest log-likelihood, less what is charged."""
+        value = step.log_likelihood
+        if self.charge:
+            value -= self.charge * step.mixture.n_parameters()
+        if value > self._best_value or self.best is None:
+            self._best_value, self.best = value, step.mixture
 
     def words(self, step: Any) -> str:
         """Return the log-likelihood, what it has gained, and the time left."""
@@ -142,6 +151,18 @@ def shown(watch: Watch, *, visible: bool) -> Iterator[None]:
         progress.add_task("choosing the start")
         watch.progress = progress
         yield
+
+
+@contextmanager
+def models_shown(total: int, *, visible: bool) -> Iterator[Callable[[Any], None]]:
+    """Show on a terminal's standard error how many models are done; give what counts them."""
+    if not (visible and messages.is_terminal):
+        yield lambda model: None
+        return
+    columns = (SpinnerColumn(), TextColumn("models"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=messages, transient=True) as progress:
+        task = progress.add_task("models", total=total)
+        yield lambda model: progress.advance(task)
 
 
 @contextmanager

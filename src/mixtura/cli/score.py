@@ -69,7 +69,7 @@ def score(
         write_table(output, source.appended({column: values}))
     n_rows, total, weight = source.n_rows, float((counts * values).sum()), float(counts.sum())
     if isinstance(fitted, GaussianMixture):
-        result = log_likelihood_facts(fitted, total, weight)
+        result = log_likelihood_facts(fitted, total, numeric.X, counts)
         lines = likelihood_lines(result)
     else:
         result = inertia_facts(total, weight)

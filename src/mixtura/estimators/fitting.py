@@ -74,10 +74,17 @@ def problem(estimator: Any, rows: Any, weights: FloatArray | None, incomplete: b
     auto = estimator.reg_covar == "auto"
     ridge = 0.0 if auto else float(estimator.reg_covar)
     em = EM(source, kernels, family, total, ridge=ridge, reseed=True, ratio=ratio)
-    if estimator.prior == "conjugate":
-        prior = ConjugatePrior.of(covariance_of(total), total.centre[0], family, k)
-        em = replace(em, prior=prior)
+    em = with_prior(estimator, em, k)
     return replace(em, floor=relative_floor(em)) if auto and ratio is None else em
+
+
+def with_prior(estimator: Any, em: EM, k: int) -> EM:
+    """Return the steps for ``k`` components under the estimator's prior."""
+    if estimator.prior is None or em.total is None:
+        return em
+    total = em.total
+    prior = ConjugatePrior.of(covariance_of(total), total.centre[0], em.family, k)
+    return replace(em, prior=prior)
 
 
 def warn_of_patterns(source: SortedSource, k: int, covariance_type: str) -> None:
@@ -97,9 +104,21 @@ def warn_of_patterns(source: SortedSource, k: int, covariance_type: str) -> None
     )
 
 
-def run(estimator: Any, em: EM, rows: Any) -> Selection:
-    """Run EM from every start the estimator asks for and return the best."""
+def run(
+    estimator: Any,
+    em: EM,
+    rows: Any,
+    first: Mixture | None = None,
+    ended: threading.Event | None = None,
+) -> Selection:
+    """Run EM from every start the estimator asks for and return the best.
+
+    ``first`` takes the place of the first of them. ``ended`` is set where a callback says so, or a
+    start has failed.
+    """
     starts = start_functions(estimator, em, rows)
+    if first is not None:
+        starts[0] = lambda: first
     rule = (
         StoppingRule(Stopping.REMAINING, AUTO_TOL, em.source.weight)
         if estimator.tol == "auto"
@@ -109,7 +128,7 @@ def run(estimator: Any, em: EM, rows: Any) -> Selection:
     source: Any = em.source
     threads = source.threads if len(starts) > 1 else 1
     single = replace(em, source=source.with_threads(1)) if threads > 1 else em
-    ended = threading.Event()  # a callback has said so, or a start has failed
+    ended = threading.Event() if ended is None else ended
 
     def one(number: int) -> FitResult | None:
         if ended.is_set():
@@ -295,7 +314,7 @@ def publish(estimator: Any, mixture: Mixture, dtype: Any, **facts: Any) -> None:
     }
     for name, value in {**unknown, **facts}.items():
         setattr(estimator, name, value)
-    estimator.n_features_in_ = mixture.n_features
+    estimator.n_features_in_, estimator.n_components_ = mixture.n_features, mixture.n_components
     precisions, factors = mixture.family.precisions(mixture.covariances, *mixture.means.shape)
     defining = (mixture.weights, mixture.means, mixture.covariances, factors)
     exact = {**dict(zip(DEFINING, defining, strict=True)), "precisions_": precisions}
@@ -364,6 +383,8 @@ def as_sklearn(estimator: Any) -> Any:
     params = estimator.get_params(deep=False)
     shared = {name: params[name] for name in GaussianMixture().get_params() if name in params}
     shared["covariance_type"] = family_named(shared["covariance_type"]).form
+    if hasattr(estimator, "n_components_"):
+        shared["n_components"] = estimator.n_components_
     if not isinstance(shared["init_params"], str):
         del shared["init_params"]
     model = GaussianMixture(**{n: v for n, v in shared.items() if not _is(v, "auto")})

@@ -19,11 +19,16 @@ from mixtura._errors import InputError
 from mixtura.algorithms.em import EM, Step
 from mixtura.algorithms.restarts import Selection
 from mixtura.algorithms.starts import METHODS
-from mixtura.estimators import fitting, imputing, model_file
+from mixtura.estimators import automatic, fitting, imputing, model_file
 from mixtura.estimators.functional import source_for
-from mixtura.estimators.validation import check_columns, validated_table, validated_weights
+from mixtura.estimators.validation import (
+    check_columns,
+    validated_table,
+    validated_weights,
+    with_nan,
+)
 from mixtura.kernels import ENGINES
-from mixtura.model import STRUCTURES, Mixture
+from mixtura.model import STRUCTURES, Mixture, criteria
 from mixtura.model.families.base import FloatArray
 from mixtura.model.sampling import generator
 
@@ -33,8 +38,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     Parameters
     ----------
-    n_components : int, default=1
-        Number of components, at least 1.
+    n_components : int or 'auto', default=1
+        Number of components, at least 1. ``'auto'`` fits 1 to 9, as ``MixtureSearch`` finds them,
+        and keeps the number of least BIC; it chooses starts itself, so that ``init_params``,
+        ``warm_start`` and given parameters do not go with it.
     covariance_type : str, default='full'
         Each component has its own covariance matrix (``'full'``), all share one (``'tied'``), each
         has its own variances (``'diag'``), or each has a single variance (``'spherical'``). Or one
@@ -66,7 +73,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Largest number of EM updates per start.
     n_init : int, default=1
         Number of starts; the best log-likelihood without a collapsed component wins. Starts
-        that are given outright (labels, a mixture, parameters) are run once.
+        that are given outright (labels, a mixture, parameters) are run once. With
+        ``n_components='auto'`` the first of each number is what the search has found.
     init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, array, Mixture or \
             callable, default='kmeans'
         How to start. An array holds labels (n_samples,) or responsibilities (n_samples,
@@ -109,6 +117,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Inverse covariances, same shape.
     precisions_cholesky_ : ndarray
         Cholesky factors of the precisions, same shape.
+    n_components_ : int
+        Number of components that were fitted.
     converged_ : bool
         Whether the best start reached the stopping rule.
     status_ : Status
@@ -169,7 +179,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "covariance_type": [StrOptions(set(STRUCTURES))],
         "tol": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
         "reg_covar": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
@@ -196,7 +206,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def __init__(
         self,
-        n_components: int = 1,
+        n_components: int | str = 1,
         *,
         covariance_type: str = "full",
         tol: str | float = "auto",
@@ -302,8 +312,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self._validate_params()
         rows, incomplete = validated_table(self, X, fitting=True)
         weights = validated_weights(sample_weight, rows)
-        em = fitting.problem(self, rows, weights, incomplete)
-        self._publish(em, fitting.run(self, em, rows), rows.dtype)
+        if self.n_components == "auto":
+            em, selection = automatic.fit(self, rows, weights, incomplete)
+        else:
+            em = fitting.problem(self, rows, weights, incomplete)
+            selection = fitting.run(self, em, rows)
+        self._publish(em, selection, rows.dtype)
         return rows, incomplete
 
     def _publish(self, em: EM, selection: Selection, dtype: Any) -> None:
@@ -426,36 +440,83 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         log_prob = self.score_samples(X)
         return float(np.average(log_prob, weights=validated_weights(sample_weight, log_prob)))
 
-    def bic(self, X: ArrayLike) -> float:
+    def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the Bayesian information criterion; lower is better.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows; a cell that is NaN is missing.
+            Rows; a cell that is NaN is missing. Rows without an observed cell do not count.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative row weights.
 
         Returns
         -------
         float
-            ``n_parameters * log(n_samples) - 2 * log-likelihood``.
+            ``n_parameters * log(n) - 2 * log-likelihood``, with n the sum of the weights.
         """
-        log_prob = self.score_samples(X)
-        return float(self._n_parameters() * np.log(len(log_prob)) - 2.0 * log_prob.sum())
+        total, counts = self._total(X, sample_weight)
+        return criteria.bic(total, self._n_parameters(), float(counts.sum()))
 
-    def aic(self, X: ArrayLike) -> float:
+    def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return Akaike's information criterion; lower is better.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows; a cell that is NaN is missing.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative row weights.
 
         Returns
         -------
         float
             ``2 * n_parameters - 2 * log-likelihood``.
         """
-        return float(2.0 * (self._n_parameters() - self.score_samples(X).sum()))
+        return criteria.aic(self._total(X, sample_weight)[0], self._n_parameters())
+
+    def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        r"""Return the integrated completed likelihood criterion; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; a cell that is NaN is missing. Rows without an observed cell do not count.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative row weights.
+
+        Returns
+        -------
+        float
+            BIC and twice the sum of :math:`-\log \max_j r_{ij}` over rows [1]_: at least BIC,
+            and equal to it where no row lies between components. The negative of mclust's.
+
+        References
+        ----------
+        .. [1] Biernacki, C., Celeux, G. & Govaert, G. (2000). Assessing a mixture model for
+           clustering with the integrated completed likelihood. *IEEE TPAMI* 22(7).
+           :doi:`10.1109/34.865189`
+
+        Examples
+        --------
+        >>> from mixtura import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([0.5, 0.5], [[0], [9]], [1, 1], "spherical")
+        >>> rows = [[0.1], [8.8], [9.1]]
+        >>> round(gm.icl(rows) - gm.bic(rows), 6), round(gm.icl([[4.5]]) - gm.bic([[4.5]]), 6)
+        (0.0, 1.386294)
+        """
+        total, counts = self._total(X, sample_weight)
+        unsure = criteria.fuzziness(self.predict_proba(X), counts)
+        return criteria.icl(total, self._n_parameters(), float(counts.sum()), unsure)
+
+    def _total(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, FloatArray]:
+        """Return the log-likelihood of the rows, and the weight of each that counts."""
+        log_prob = self.score_samples(X)
+        weights = validated_weights(sample_weight, log_prob)
+        counts = criteria.counts(np.asarray(with_nan(X), dtype=np.float64), weights)
+        if not counts.any():
+            raise InputError("X has no row with an observed cell that counts; there is no BIC.")
+        return float(counts @ log_prob), counts
 
     def _n_parameters(self) -> int:
         return self.mixture_.n_parameters()

@@ -22,9 +22,11 @@ from mixtura.algorithms.starts import filled, standardised, tightest, trials
 from mixtura.algorithms.stopping import Status
 from mixtura.algorithms.total import covariance_of
 from mixtura.estimators import fitting, imputing
+from mixtura.estimators.automatic import sizes_for
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.validation import validated_table
 from mixtura.model import STRUCTURES, ConjugatePrior, Mixture
+from mixtura.model.criteria import counts
 from mixtura.model.families import family_named
 from mixtura.model.families.base import FloatArray
 from mixtura.model.sampling import generator
@@ -42,9 +44,11 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    n_components : int, default=3
+    n_components : int or 'auto', default=3
         Number of components, at least 1. With a few, what a column tells of another may differ
-        between groups of rows; more than the table supports do little harm.
+        between groups of rows; more than the table supports do little harm. ``'auto'`` takes that
+        of 1 to 9 whose mixture has the least BIC. It describes the table with as few as will do,
+        and often fills in less well than the default.
     covariance_type : str, default='full'
         The covariance structure, as in ``GaussianMixture``; without correlations (diag, spherical
         and those that restrict them) only the groups tell about missing cells.
@@ -110,7 +114,7 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "covariance_type": [StrOptions(set(STRUCTURES))],
         "shrinkage": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
         "kind": [StrOptions(set(imputing.KINDS))],
@@ -128,7 +132,7 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        n_components: int = 3,
+        n_components: int | str = 3,
         *,
         covariance_type: str = "full",
         shrinkage: str | float = "auto",
@@ -174,7 +178,12 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
         """
         self._validate_params()
         rows, incomplete = validated_table(self, X, fitting=True)
-        self.model_, self.n_iter_ = fitted_model(self, rows, incomplete)
+        if isinstance(self.n_components, str):
+            self.model_, self.n_iter_ = best_model(self, rows, incomplete)
+        else:
+            self.model_, self.n_iter_ = fitted_model(self, self.n_components, rows, incomplete)
+        if self.model_.status_ is Status.MAX_ITER:
+            warnings.warn(Status.MAX_ITER.value, ConvergenceWarning, stacklevel=2)
         if self.shrinkage == 0 and self.model_.collapsed_.any():
             message = (
                 "A component has collapsed onto a point or a plane, and is too sure of missing "
@@ -237,11 +246,19 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
         return tags
 
 
+def best_model(imputer: MixtureImputer, rows: Any, incomplete: bool) -> tuple[GaussianMixture, int]:
+    """Return the mixture of least BIC among those of any number of components, and its updates."""
+    sizes = sizes_for(counts(rows))
+    found = [fitted_model(imputer, k, rows, incomplete) for k in sizes]
+    sound = [each for each in found if not each[0].collapsed_.any()]
+    return min(sound or found[:1], key=lambda each: each[0].bic(rows))
+
+
 def fitted_model(
-    imputer: MixtureImputer, rows: Any, incomplete: bool
+    imputer: MixtureImputer, k: int, rows: Any, incomplete: bool
 ) -> tuple[GaussianMixture, int]:
     """Return the mixture of both stages (docs/guide, equation 35), and how many updates it took."""
-    k, family = imputer.n_components, family_named(imputer.covariance_type)
+    family = family_named(imputer.covariance_type)
     weight = imputer.shrinkage
     if isinstance(weight, str):
         weight = ROWS_PER_COLUMN * rows.shape[1]
@@ -284,8 +301,6 @@ def shrunk(em: EM, target: FloatArray, weight: float) -> EM:
 def published(model: GaussianMixture, selection: Selection, dtype: Any) -> GaussianMixture:
     """Return a model with the mixture that was selected; its objective was no likelihood."""
     result = selection.result
-    if result.status is Status.MAX_ITER:
-        warnings.warn(result.status.value, ConvergenceWarning, stacklevel=4)
     fitting.publish(
         model,
         result.mixture,

@@ -34,7 +34,6 @@ from mixtura.selection.uncertainty import check_level
 from mixtura.sources.threads import for_each, n_threads
 
 
-
 @dataclass(frozen=True, eq=False)
 class BootstrapLRT:
     """Likelihood-ratio tests of numbers of components against one more; ``print`` shows them.
@@ -46,10 +45,10 @@ class BootstrapLRT:
     n_components : tuple of int
         The number of components under the null hypothesis of every test.
     statistics : ndarray of shape (n_tests,)
-        Twice the gain in log-likelihood of one more component.
+        Twice the gain in log-likelihood of one more component; NaN where it always collapses.
     p_values : ndarray of shape (n_tests,)
         Part of the tables drawn from the smaller mixture, and the table itself, for which the
-        statistic is at least as large.
+        statistic is at least as large; NaN without a statistic.
     replicates : ndarray of shape (n_tests, n_boot)
         The statistic of every table drawn; NaN where a fit collapsed.
     level : float
@@ -62,7 +61,7 @@ class BootstrapLRT:
     --------
     >>> import numpy as np
     >>> from mixtura import bootstrap_lrt
-    >>> rng = np.random.default_rng(0)
+    >>> rng = np.random.default_rng(1)
     >>> X = np.r_[rng.normal(0, 1, (40, 1)), rng.normal(9, 1, (40, 1))]
     >>> found = bootstrap_lrt(X, covariance_type="tied", n_boot=99, random_state=0)
     >>> found.n_components, found.selected
@@ -163,13 +162,13 @@ def bootstrap_lrt(
     models = smallest(problem)
     for k in range(1, n_components):
         models = larger(problem, models, k)
-    tests: list[Test] = []
+    tests: list[Tested] = []
     for k in range(n_components, max_components + 1):
         tests.append(tested(problem, models, k, n_boot, n_threads(n_jobs)))
         if not tests[-1].p_value <= level:
             break
         models = tests[-1].larger
-    is_rejected = tests[-1].p_value <= level
+    last = tests[-1]
     return BootstrapLRT(
         covariance_type,
         tuple(test.n_components for test in tests),
@@ -177,7 +176,7 @@ def bootstrap_lrt(
         np.array([test.p_value for test in tests]),
         np.stack([test.replicates for test in tests]),
         level,
-        tests[-1].n_components + is_rejected,
+        last.n_components + int(last.p_value <= level),
     )
 
 
@@ -195,7 +194,7 @@ class Problem:
 
 
 @dataclass(frozen=True, eq=False)
-class Test:
+class Tested:
     """One test, and the mixture of one more component."""
 
     n_components: int
@@ -257,9 +256,11 @@ def larger(problem: Problem, models: Climbed, k: int) -> Climbed:
     )
 
 
-def tested(problem: Problem, models: Climbed, k: int, n_boot: int, threads: int) -> Test:
+def tested(problem: Problem, models: Climbed, k: int, n_boot: int, threads: int) -> Tested:
     """Return the test of ``k`` components, with their mixture, against one more."""
-    found = larger(problem, models, k)
+    found = enlarged(problem.name, problem.table, models.models, problem.rng(k), GOAL)
+    if not np.isfinite(found.loglik[0]):
+        return Tested(k, np.nan, np.nan, np.full(n_boot, np.nan), found)
     value = float(statistics(models, found)[0])
     n, d = problem.table.rows.shape[1:]
     parts = np.array_split(np.empty(n_boot), n_chunks(n_boot, n, k + 1, d))
@@ -271,7 +272,7 @@ def tested(problem: Problem, models: Climbed, k: int, n_boot: int, threads: int)
     null = np.concatenate(parts)
     known = null[np.isfinite(null)]
     p_value = (1.0 + np.count_nonzero(known >= value)) / (1.0 + len(known))  # equation 80
-    return Test(k, value, p_value, null, found)
+    return Tested(k, value, p_value, null, found)
 
 
 def replicated(problem: Problem, models: Stack, m: int, key: tuple[int, ...]) -> FloatArray:
@@ -281,15 +282,18 @@ def replicated(problem: Problem, models: Stack, m: int, key: tuple[int, ...]) ->
     rows = drawn(models, m, n, rng)
     tables = Tables.of(rows, np.ones((m, n)), problem.table.spread)
     fits = climb(name, tables, models.subset(np.zeros(m, dtype=np.intp)), LONGEST, GOAL)
-    return statistics(fits, enlarged(name, tables, fits.models, rng, GOAL))
+    sound = np.flatnonzero(np.isfinite(fits.loglik))
+    fits, tables = fits.subset(sound), tables.subset(sound)
+    values = np.full(m, np.nan)
+    values[sound] = statistics(fits, enlarged(name, tables, fits.models, rng, GOAL))
+    return values
 
 
 def statistics(fits: Climbed, found: Climbed) -> FloatArray:
-    """Return twice what fits gain in log-likelihood by one more component, NaN where one collapsed.
+    """Return twice what mixtures gain in log-likelihood by one more component.
 
-    A mixture of k components is one of k + 1, too, so that less than nothing is not gained.
+    NaN where that has collapsed. A mixture of k components is one of k + 1, too, so that nothing
+    is gained at least.
     """
-    sound = np.isfinite(fits.loglik) & np.isfinite(found.loglik)
-    gains = np.full(len(sound), np.nan)
-    gains[sound] = 2.0 * np.maximum(found.loglik[sound] - fits.loglik[sound], 0.0)
-    return gains
+    gains = 2.0 * np.maximum(found.loglik - fits.loglik, 0.0)
+    return np.where(np.isfinite(found.loglik), gains, np.nan)

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
+from functools import update_wrapper
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura._errors import InputError, MissingDependencyError
+from mixtura.estimators.automatic import MOST, start_of
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.searching import Cell, search
 from mixtura.estimators.validation import validated_table, validated_weights
 from mixtura.model import Mixture, family_named
 from mixtura.model.criteria import counts, criteria
-from mixtura.model.families.base import FloatArray
 from mixtura.model.mixture import check_one_column
 
 #: The fourteen structures, and the two of one column, from the most restricted on.
@@ -29,6 +30,7 @@ ALL = (
     *("VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV"),
 )
 ALL_OF_ONE_COLUMN = ("E", "V")
+SIZES = tuple(range(1, MOST + 1))
 CRITERIA = ("bic", "aic", "aicc", "icl", "sabic", "nec")
 #: Models whose criterion is at most this much higher than the best are nearly as good: the weight
 #: of evidence between them is at most that of "positive" (Kass & Raftery 1995).
@@ -60,18 +62,34 @@ class Table(list[dict[str, Any]]):
         return pd.DataFrame(self)
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def of_best(
+    method: Callable[Concatenate[GaussianMixture, P], R],
+) -> Callable[Concatenate[MixtureSearch, P], R]:
+    """Return a method that does what that of the best model does."""
+
+    def call(self: MixtureSearch, /, *arguments: P.args, **options: P.kwargs) -> R:
+        return method(self._best(), *arguments, **options)
+
+    return update_wrapper(call, method)
+
+
 class MixtureSearch(DensityMixin, BaseEstimator):
     r"""Gaussian mixtures of every structure and number of components, and the best of them.
 
     Parameters
     ----------
-    n_components : int or iterable of int, default=range(1, 10)
+    n_components : int or iterable of int, default=(1, ..., 9)
         Numbers of components to try, each at least 1.
     covariance_types : 'all' or iterable of str, default='all'
         Structures to try: the fourteen of Celeux & Govaert [1]_ (two where the table has one
         column), or some of the names that ``GaussianMixture`` takes.
     criterion : {'bic', 'aic', 'aicc', 'icl', 'sabic', 'nec'}, default='bic'
-        What the best model has least of.
+        What the best model has least of. ``'nec'`` compares with one component, which
+        ``n_components`` must hold.
     n_jobs : int, optional
         Number of threads; None for every core this process may use. The results do not depend
         on it.
@@ -80,7 +98,7 @@ class MixtureSearch(DensityMixin, BaseEstimator):
     prior : {'conjugate'} or None, default=None
         As ``GaussianMixture`` takes it: keeps components from collapsing.
     callback : callable, optional
-        Called with the row of ``table_`` of each model when it is done, as a dict.
+        Called with each model when it is done: its row of ``table_``, but for ``nec``.
 
     Attributes
     ----------
@@ -147,7 +165,7 @@ class MixtureSearch(DensityMixin, BaseEstimator):
 
     def __init__(
         self,
-        n_components: Any = range(1, 10),
+        n_components: Any = SIZES,
         *,
         covariance_types: Any = "all",
         criterion: str = "bic",
@@ -193,7 +211,7 @@ class MixtureSearch(DensityMixin, BaseEstimator):
         self._validate_params()
         rows, incomplete = validated_table(self, X, fitting=True)
         weights = validated_weights(sample_weight, rows)
-        sizes = sizes_of(self.n_components, len(rows))
+        sizes = sizes_of(self.n_components, len(rows), self.criterion)
         names = names_of(self.covariance_types, rows.shape[1])
         model = GaussianMixture(
             n_jobs=self.n_jobs, random_state=self.random_state, prior=self.prior
@@ -217,7 +235,8 @@ class MixtureSearch(DensityMixin, BaseEstimator):
         best = self.table_[self.best_index_]
         self.best_score_ = best[self.criterion]
         self.best_params_ = {name: best[name] for name in ("covariance_type", "n_components")}
-        model.set_params(**self.best_params_, init_params=cells[self.best_index_].mixture)
+        start = start_of(cells[self.best_index_], best["covariance_type"])
+        model.set_params(**self.best_params_, init_params=start)
         self.best_estimator_ = model.fit(X, sample_weight=sample_weight)
         model.set_params(init_params="kmeans")  # what it goes on from is no setting
         return self
@@ -231,90 +250,16 @@ class MixtureSearch(DensityMixin, BaseEstimator):
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_
 
-    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """Return the most probable component of each row under the best model.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows; a cell that is NaN is missing.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Component numbers.
-        """
-        return self._best().predict(X)
-
-    def predict_proba(self, X: ArrayLike) -> FloatArray:
-        """Return the responsibilities under the best model.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows; a cell that is NaN is missing.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_components)
-            Each row sums to 1.
-        """
-        return self._best().predict_proba(X)
-
-    def score_samples(self, X: ArrayLike) -> FloatArray:
-        """Return the log-density of each row under the best model.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows; a cell that is NaN is missing.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Log-densities in nats.
-        """
-        return self._best().score_samples(X)
-
-    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
-        """Return the log-likelihood per row under the best model.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows; a cell that is NaN is missing.
-        y : Ignored
-            Present by convention.
-        sample_weight : array-like of shape (n_samples,), optional
-            Non-negative row weights.
-
-        Returns
-        -------
-        float
-            Weighted mean of ``score_samples(X)``, in nats.
-        """
-        return self._best().score(X, sample_weight=sample_weight)
-
-    def sample(
-        self, n_samples: int = 1, random_state: Any = None
-    ) -> tuple[FloatArray, NDArray[np.intp]]:
-        """Draw rows from the best model.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of rows, at least 1.
-        random_state : int, RandomState or None, default=None
-            Seed of the draw.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            The rows, grouped by component.
-        y : ndarray of shape (n_samples,)
-            The component each row was drawn from.
-        """
-        return self._best().sample(n_samples, random_state)
+    predict = of_best(GaussianMixture.predict)
+    predict_proba = of_best(GaussianMixture.predict_proba)
+    score_samples = of_best(GaussianMixture.score_samples)
+    score = of_best(GaussianMixture.score)
+    bic = of_best(GaussianMixture.bic)
+    aic = of_best(GaussianMixture.aic)
+    icl = of_best(GaussianMixture.icl)
+    sample = of_best(GaussianMixture.sample)
+    impute = of_best(GaussianMixture.impute)
+    save = of_best(GaussianMixture.save)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -322,16 +267,20 @@ class MixtureSearch(DensityMixin, BaseEstimator):
         return tags
 
 
-def sizes_of(given: Any, n: int) -> tuple[int, ...]:
+def sizes_of(given: Any, n: int, criterion: str) -> tuple[int, ...]:
     """Return the numbers of components in rising order, or raise naming one that is none."""
-    sizes = [given] if isinstance(given, Integral) else list(given)
+    sizes: list[Any] = [given] if isinstance(given, Integral) else list(given)
     for k in sizes:
-        if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
+        if isinstance(k, bool) or not isinstance(k, Integral) or int(k) < 1:
             raise InputError(f"n_components holds {k!r}; it takes whole numbers of at least 1.")
-        if k > n:
-            raise InputError(f"n_components holds {k}, more than the {n} rows of X.")
+        if int(k) > n:
+            raise InputError(f"n_components holds {k}, more than X has rows (n_samples={n}).")
     if not sizes:
         raise InputError("n_components is empty: give at least one number.")
+    if criterion == "nec" and 1 not in sizes:
+        raise InputError(
+            "criterion='nec' compares with one component: n_components must hold 1, too."
+        )
     return tuple(sorted({int(k) for k in sizes}))
 
 
@@ -378,15 +327,17 @@ def table_of(cells: list[Cell], n: float) -> Table:
 
 def best_of(table: Table, criterion: str) -> int:
     """Return the place of the model with the least of a criterion; a plain one wins ties."""
-    places = [
-        place
-        for place, row in enumerate(table)
-        if not row["degenerate"] and np.isfinite(row[criterion])
-    ]
-    if not places:
+    sound = [place for place, row in enumerate(table) if not row["degenerate"]]
+    if not sound:
         raise InputError(
             f"none of the {len(table)} models could be fitted without a component that collapses "
             "onto a point or a plane. Leave out columns that hold few different values, use fewer "
             "components, or prior='conjugate'."
+        )
+    places = [place for place in sound if np.isfinite(table[place][criterion])]
+    if not places:
+        raise InputError(
+            f"criterion={criterion!r} is infinite for all {len(sound)} models that could be fitted:"
+            " there are too few rows. Use fewer components, other covariance_types or 'bic'."
         )
     return min(places, key=lambda place: (table[place][criterion], table[place]["n_parameters"]))

@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
+from sklearn.exceptions import ConvergenceWarning
 
-from mixtura._errors import InputError, SingularCovarianceError
+from mixtura._errors import InputError
 from mixtura.algorithms.batch import Integers
 from mixtura.algorithms.replicates import (
-    GOAL,
     LONGEST,
-    Climbed,
     Stack,
     Tables,
     climb,
@@ -33,6 +32,9 @@ from mixtura.model.families.base import FloatArray
 from mixtura.model.sampling import generator
 from mixtura.sources.threads import for_each, n_threads
 
+#: Gain still to come at the end of a fit, in nats: replicates begin at the estimate, and would
+#: stay near it.
+SETTLED = 1e-5
 LINES_SHOWN = 60
 
 
@@ -57,8 +59,10 @@ class ParameterUncertainty:
         The estimates.
     standard_errors : tuple of ndarray
         Standard deviations of the replicates.
-    lower, upper : tuple of ndarray
-        Ends of the percentile intervals.
+    lower : tuple of ndarray
+        Lower ends of the percentile intervals.
+    upper : tuple of ndarray
+        Upper ends.
     replicates : tuple of ndarray
         The replicates' parameters, along a first axis, their components in the order of the
         estimate's.
@@ -267,24 +271,21 @@ def side_by_side(
     tables = Tables.of(values[None], drawn, spread)
     matrices = mixture.family.full(mixture.covariances, k, d)
     start = Stack.repeated(len(drawn), mixture.weights, mixture.means - centre, matrices)
-    fits = climb(letters_of(mixture.covariance_type, d), tables, start, LONGEST, GOAL)
+    fits = climb(letters_of(mixture.covariance_type, d), tables, start, LONGEST, SETTLED)
     sound = np.flatnonzero(np.isfinite(fits.loglik))
     models = fits.models.subset(sound)
     resp, _ = responsibilities(tables.subset(sound), models)
-    order = matching(weights * mixture.responsibilities(rows).T, resp)
-    covariances = in_form(mixture, sorted_by(order, models.covariances))
-    means = sorted_by(order, models.means) + centre
-    return Parameters(sorted_by(order, models.weights), means, covariances)
+    moved = Stack(models.weights, models.means + centre, models.covariances)
+    return aligned(mixture, rows, weights, moved, resp)
 
 
 def one_by_one(
     mixture: Mixture, rows: FloatArray, weights: FloatArray, drawn: FloatArray
 ) -> Parameters:
     """Return the fits under weights (m, n) in which no component collapsed, cells missing."""
-    k, name = mixture.n_components, mixture.covariance_type
-    model = GaussianMixture(k, covariance_type=name, init_params=mixture)
-    resp = weights * mixture.responsibilities(rows).T
-    fits = []
+    (k, d), n = mixture.means.shape, len(rows)
+    model = GaussianMixture(k, covariance_type=mixture.covariance_type, init_params=mixture)
+    fits, resp = [], []
     for own in drawn:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -293,21 +294,83 @@ def one_by_one(
             except InputError:  # a component has collapsed, or a column has no cell left
                 continue
         if not model.collapsed_.any():
-            order = matching(resp, model.predict_proba(rows).T[None])[0]
-            fits.append((model.weights_[order], model.means_[order], ...))
-    ...
+            fits.append(model.mixture_)
+            resp.append(model.predict_proba(rows).T)
+    models = Stack(
+        np.array([fit.weights for fit in fits]).reshape(-1, k),
+        np.array([fit.means for fit in fits]).reshape(-1, k, d),
+        np.array([fit.family.full(fit.covariances, k, d) for fit in fits]).reshape(-1, k, d, d),
+    )
+    return aligned(mixture, rows, weights, models, np.array(resp).reshape(-1, k, n))
+
+
+def aligned(
+    mixture: Mixture, rows: FloatArray, weights: FloatArray, models: Stack, resp: FloatArray
+) -> Parameters:
+    """Return the parameters of fits with the components in the order of those of the mixture.
+
+    ``resp`` (m, k, n) are the fits' responsibilities.
+    """
+    order = matching(weights * mixture.responsibilities(rows).T, resp)
+    which = np.arange(len(order))[:, None], order
+    matrices = models.covariances[which]
+    covariances = {
+        "full": matrices,
+        "tied": matrices[:, 0],
+        "diag": np.diagonal(matrices, axis1=2, axis2=3),
+        "spherical": matrices[..., 0, 0],
+    }[mixture.family.form]
+    return Parameters(models.weights[which], models.means[which], covariances)
 
 
 def matching(resp: FloatArray, others: FloatArray) -> Integers:
     """Return for each component of responsibilities (k, n) its like in others (m, k, n).
 
-    The sum of the products over rows is as large as it can be.
+    The sum over rows and components of the products is the largest that there is.
     """
     agreement = resp @ others.transpose(0, 2, 1)
     orders = [linear_sum_assignment(each, maximize=True)[1] for each in agreement]
     return np.array(orders, dtype=np.intp).reshape(-1, len(resp))
 
 
-def sorted_by(order: Integers, array: FloatArray) -> FloatArray:
-    """Return parameters (m, k, ...) with the components in an order (m, k)."""
-    return array[np.arange(len(order))[:, None], order]
+def summary(
+    mixture: Mixture, replicates: Parameters, kind: str, level: float, n_boot: int
+) -> ParameterUncertainty:
+    """Return standard errors and intervals of replicates."""
+    n = len(replicates.weights)
+    if n < 2:
+        raise InputError(
+            f"components collapsed in {n_boot - n} of {n_boot} replicates: use fewer components, "
+            "a simpler covariance_type, or kind='weighted'."
+        )
+    errors = Parameters(*(array.std(axis=0, ddof=1) for array in replicates))
+    tail = 0.5 * (1.0 - level)
+    lower, upper = (
+        Parameters(*(np.quantile(array, part, axis=0) for array in replicates))
+        for part in (tail, 1.0 - tail)
+    )
+    return ParameterUncertainty(mixture, errors, lower, upper, replicates, kind, level, n_boot - n)
+
+
+def report(found: ParameterUncertainty) -> str:
+    """Return estimates, standard errors and intervals as text, a line for a parameter."""
+    estimates = (found.mixture.weights, found.mixture.means, found.mixture.covariances)
+    header = f"{'parameter':<24}{'estimate':>12}{'error':>12}{f'{found.level:.4g} interval':>26}"
+    lines = [
+        f"{name + str(list(place)):<24}{estimate[place]:>12.5g}{error[place]:>12.3g}"
+        f"{low[place]:>14.5g}{high[place]:>12.5g}"
+        for name, estimate, error, low, high in zip(
+            Parameters._fields,
+            estimates,
+            found.standard_errors,
+            found.lower,
+            found.upper,
+            strict=True,
+        )
+        for place in np.ndindex(estimate.shape)
+    ]
+    left = len(lines) - LINES_SHOWN
+    more = [f"and {left:,} more"] if left > 0 else []
+    n = len(found.replicates.weights)
+    told = f", {found.n_collapsed:,} left out: a component collapsed" if found.n_collapsed else ""
+    return "\n".join([header, *lines[:LINES_SHOWN], *more, "", f"{n:,} replicates{told}"])

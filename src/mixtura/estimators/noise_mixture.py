@@ -1,0 +1,452 @@
+"""The scikit-learn estimator for Gaussian mixtures with uniform noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from mixtura._errors import InputError
+from mixtura.algorithms.em import EM
+from mixtura.algorithms.noise import NoisyEM, box_around, stray_rows
+from mixtura.algorithms.starts import METHODS, start_by
+from mixtura.estimators import fitting, model_file, runs
+from mixtura.estimators.functional import source_for
+from mixtura.estimators.validation import check_columns, validated_table, validated_weights
+from mixtura.kernels.noise import NoisyKernels
+from mixtura.model import Mixture, criteria
+from mixtura.model.families.base import FloatArray
+from mixtura.model.noise import NoisyMixture, Uniform
+
+#: Rows that the noise is first looked for in.
+SAMPLE_ROWS = 5000
+#: The share of noise that a fit starts from, too, where it is to find some by itself.
+FEW = 0.05
+
+
+class NoiseMixture(DensityMixin, BaseEstimator):
+    r"""Gaussian mixture with a uniform component for rows that belong to no group.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        Number of Gaussian components, at least 1.
+    covariance_type : str, default='full'
+        The covariance structure, as in ``GaussianMixture``.
+    noise : 'auto', float or array-like of shape (n_samples,), default='auto'
+        Where EM starts from: the share of rows that are noise, between 0 and 1, found by the
+        distances of their neighbours [3]_, or true for every such row. ``'auto'`` starts both from
+        as many as those distances tell of, and from a share of 0.05. All of it may change in the
+        fit.
+    tol : 'auto' or float, default='auto'
+        When to stop, as in ``GaussianMixture``.
+    reg_covar : 'auto' or float, default='auto'
+        Floor or ridge of the covariances, as in ``GaussianMixture``; ``'auto'`` is relative to the
+        rows that are no noise at the start.
+    prior : {'conjugate'} or None, default=None
+        Of means and covariances, as in ``GaussianMixture``, from the same rows.
+    max_iter : int, default=1000
+        Largest number of EM updates per start.
+    n_init : int, default=1
+        Number of starts (of each kind, with ``noise='auto'``); the best log-likelihood without a
+        collapsed component wins.
+    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, default='kmeans'
+        How the components start from the rows that are no noise.
+    random_state : int, RandomState or None, default=None
+        Seed of the starts.
+    engine : {'auto', 'numpy', 'numba'}, default='auto'
+        Code that runs the passes over the rows; ``'auto'`` goes by the amount of work.
+    n_jobs : int, optional
+        Number of threads; None for every core this process may use. The results do not depend
+        on it.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_components,)
+        Parts of the rows that belong to each component; they sum to ``1 - noise_weight_``.
+    noise_weight_ : float
+        Part of the rows that is noise.
+    log_volume_ : float
+        Logarithm of the volume that the noise is spread over.
+    means_ : ndarray of shape (n_components, n_features)
+        Component means.
+    covariances_ : ndarray
+        Covariances in the shape of ``covariance_type``, as in ``GaussianMixture``.
+    mixture_ : Mixture
+        The components without the noise; the weights of it sum to 1.
+    converged_ : bool
+        Whether the best start reached the stopping rule.
+    status_ : Status
+        Why the best start stopped; ``status_.value`` is a sentence.
+    n_iter_ : int
+        EM updates of the best start.
+    lower_bound_ : float
+        Log-likelihood per row of the fitted parameters, in nats; with a ``prior``, plus the
+        logarithm of its density relative to the largest, over the number of rows.
+    restarts_ : ndarray of shape (n_starts,)
+        Final log-likelihood per row of every start.
+    n_features_in_ : int
+        Number of columns seen in ``fit``.
+    feature_names_in_ : ndarray of str
+        Their names, where the table has them.
+
+    See Also
+    --------
+    GaussianMixture : The same without noise.
+
+    Notes
+    -----
+    The density is :math:`(1 - w_0) \sum_j w_j N(x; \mu_j, \Sigma_j) + w_0 / V`, where V is the
+    volume of a box around all rows: the smaller of that along the columns and that along the
+    principal axes [1]_, [2]_. V depends on the units of the columns, and on the farthest rows. EM
+    raises the likelihood in every step.
+
+    Cells that are NaN are missing. Noise then has the density of the observed columns: the box is
+    that along the columns, without those that are missing. Where the table of ``fit`` was complete,
+    sides are scaled alike so that their product is V.
+
+    References
+    ----------
+    .. [1] Banfield, J. & Raftery, A. (1993). Model-based Gaussian and non-Gaussian clustering.
+       *Biometrics* 49(3). :doi:`10.2307/2532201`
+    .. [2] Fraley, C. & Raftery, A. (2002). Model-based clustering, discriminant analysis, and
+       density estimation. *JASA* 97(458). :doi:`10.1198/016214502760047131`
+    .. [3] Byers, S. & Raftery, A. (1998). Nearest-neighbor clutter removal for estimating features
+       in spatial point processes. *JASA* 93(442). :doi:`10.1080/01621459.1998.10473711`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura import NoiseMixture
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.vstack([rng.normal(size=(50, 2)), [[40.0, 0.0], [0.0, -30.0]]])
+    >>> NoiseMixture().fit_predict(X)[-3:]
+    array([ 0, -1, -1])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "noise": [StrOptions({"auto"}), Interval(Real, 0.0, 1.0, closed="neither"), "array-like"],
+        "init_params": [StrOptions(set(METHODS))],
+        **runs.constraints(),
+    }
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        noise: Any = "auto",
+        tol: str | float = "auto",
+        reg_covar: str | float = "auto",
+        prior: str | None = None,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: str = "kmeans",
+        random_state: Any = None,
+        engine: str = "auto",
+        n_jobs: int | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.noise = noise
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.prior = prior
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.random_state = random_state
+        self.engine = engine
+        self.n_jobs = n_jobs
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def fit(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> NoiseMixture:
+        """Fit components and noise to the rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; a cell that is NaN is missing. Every column must vary.
+        y : Ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative row weights; a weight of 2 counts as the row twice, 0 as its absence.
+
+        Returns
+        -------
+        NoiseMixture
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the table, the weights or a parameter cannot be used; the message names which.
+        """
+        self._fit(X, sample_weight)
+        return self
+
+    def fit_predict(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> NDArray[np.int64]:
+        """Fit, and return the component of each row, or -1 where it is noise.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; a cell that is NaN is missing.
+        y : Ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative row weights.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            As ``fit(X).predict(X)``.
+        """
+        rows, incomplete = self._fit(X, sample_weight)
+        return self._mapped("labels", rows, incomplete, np.empty(len(rows), dtype=np.int64))
+
+    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Any, bool]:
+        """Fit; return the rows, and whether cells of them are missing."""
+        self._validate_params()
+        rows, incomplete = validated_table(self, X, fitting=True)
+        weights = validated_weights(sample_weight, rows)
+        model = runs.gaussian(self, self.n_components)
+        em = fitting.problem(model, rows, weights, incomplete)
+        uniform = box_around(em.source, em.kernels)
+        first, *rngs = runs.generators(self.random_state, self.n_init + 1)
+        cleaned = self._without_noise(model, em, rows, weights, first)
+        clean = cleaned[0][0]
+        noisy = NoisyEM(
+            em.source,
+            NoisyKernels(em.kernels, uniform),
+            em.family,
+            clean.total,
+            clean.floor,
+            clean.ridge,
+            prior=clean.prior,
+        )
+
+        def start(rng: np.random.Generator, clean: EM, share: float) -> Mixture:
+            return NoisyMixture(start_by(self.init_params, clean, self.n_components, rng), share)
+
+        starts = [partial(start, rng, *each) for rng in rngs for each in cleaned]
+        selection = runs.best_run(self, noisy, starts, accelerate=False)
+        mixture: Any = selection.result.mixture
+        self._adopt(mixture, uniform)
+        for name, value in runs.facts(selection, em.source.weight).items():
+            setattr(self, name, value)
+        runs.warn(self, selection)
+        return rows, incomplete
+
+    def _adopt(self, mixture: NoisyMixture, uniform: Uniform) -> None:
+        """Take over parameters."""
+        self.mixture_ = mixture
+        self._uniform = uniform
+        self.noise_weight_ = mixture.noise_weight
+        self.log_volume_ = uniform.log_volume
+        self.weights_ = (1.0 - mixture.noise_weight) * mixture.weights
+        self.means_, self.covariances_ = mixture.means, mixture.covariances
+
+    def _without_noise(
+        self,
+        model: Any,
+        em: EM,
+        rows: Any,
+        weights: FloatArray | None,
+        rng: np.random.Generator,
+    ) -> list[tuple[EM, float]]:
+        """Return EM for rows that are no noise at a start, and the part that is, for each way."""
+        weights = np.ones(len(rows)) if weights is None else weights
+        numbers = np.flatnonzero(weights > 0)
+        if len(numbers) > SAMPLE_ROWS:
+            numbers = np.sort(rng.choice(numbers, SAMPLE_ROWS, replace=False))
+        sample, weights = rows[numbers], weights[numbers]
+        if isinstance(self.noise, str | Real):
+            shares = [None, FEW] if isinstance(self.noise, str) else [float(self.noise)]
+            stray = stray_rows(em, np.asarray(sample, dtype=np.float64), weights, shares)
+        else:
+            stray = [marked(self.noise, len(rows))[numbers]]
+        cleaned = []
+        for lonely in stray:
+            observed = ~np.isnan(sample[~lonely])
+            if len(observed) < self.n_components or not observed.any(axis=0).all():
+                continue
+            clean = fitting.problem(
+                model, sample[~lonely], weights[~lonely], not bool(observed.all())
+            )
+            cleaned.append((clean, float(weights @ lonely / weights.sum())))
+        least = 1.0 / (1.0 + len(rows))  # without any, there would never be some
+        return [(clean, max(share, least)) for clean, share in cleaned] or [(em, least)]
+
+    def _map(self, method: str, X: ArrayLike, out: Callable[[int], Any]) -> Any:
+        check_is_fitted(self)
+        rows, incomplete = validated_table(self, X, fitting=False)
+        return self._mapped(method, rows, incomplete, out(len(rows)))
+
+    def _mapped(self, method: str, rows: Any, incomplete: bool, out: Any) -> Any:
+        """Return a kernel's result for every row, streamed over blocks."""
+        mixture = self.mixture_
+        check_columns(rows, mixture.n_features)
+        source, kernels = source_for(
+            rows,
+            None,
+            mixture.n_components,
+            mixture.covariance_type,
+            self.engine,
+            self.n_jobs,
+            incomplete=incomplete,
+        )
+        function = getattr(NoisyKernels(kernels, self._uniform), method)
+        return source.map_rows(lambda block: function(block, mixture), out)
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Return the most probable component of each row, or -1 where that is the noise.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; a cell that is NaN is missing.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Component numbers.
+        """
+        return self._map("labels", X, lambda n: np.empty(n, dtype=np.int64))
+
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
+        """Return the probability of each component, and of the noise, for each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; a cell that is NaN is missing.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components + 1)
+            Each row sums to 1; the last column is the noise.
+        """
+        return self._map(
+            "responsibilities", X, lambda n: np.empty((n, self.mixture_.n_components + 1))
+        )
+
+    def score_samples(self, X: ArrayLike) -> FloatArray:
+        """Return the log-density of each row, of its observed cells where some are missing.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; a cell that is NaN is missing.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Log-densities in nats. Outside the box, too, the noise counts as within.
+        """
+        return self._map("log_prob", X, np.empty)
+
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Return the log-likelihood per row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; a cell that is NaN is missing.
+        y : Ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative row weights.
+
+        Returns
+        -------
+        float
+            Weighted mean of ``score_samples(X)``, in nats.
+        """
+        log_prob = self.score_samples(X)
+        return float(np.average(log_prob, weights=validated_weights(sample_weight, log_prob)))
+
+    def n_parameters(self) -> int:
+        """Return the number of free parameters.
+
+        Returns
+        -------
+        int
+            Those of the mixture, and two for the noise: its weight and its volume.
+        """
+        check_is_fitted(self)
+        return self.mixture_.n_parameters() + 2
+
+    def bic(self, X: ArrayLike) -> float:
+        """Return the Bayesian information criterion; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; a cell that is NaN is missing.
+
+        Returns
+        -------
+        float
+            ``n_parameters() * log(n_samples) - 2 * log-likelihood``.
+        """
+        log_prob = self.score_samples(X)
+        return criteria.bic(float(log_prob.sum()), self.n_parameters(), len(log_prob))
+
+    def aic(self, X: ArrayLike) -> float:
+        """Return Akaike's information criterion; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; a cell that is NaN is missing.
+
+        Returns
+        -------
+        float
+            ``2 * n_parameters() - 2 * log-likelihood``.
+        """
+        return criteria.aic(float(self.score_samples(X).sum()), self.n_parameters())
+
+    def save(self, path: Any) -> None:
+        """Write the fitted model to a file that ``mixtura.load`` reads.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to; an existing file is replaced in one step, or left as it is on failure.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written.
+        """
+        check_is_fitted(self)
+        model_file.save(self, path)
+
+
+def marked(noise: Any, n: int) -> NDArray[np.bool_]:
+    """Return ``noise`` as true for every row that it marks, or raise."""
+    array = np.asarray(noise)
+    if array.shape != (n,) or array.dtype != np.bool_:
+        raise InputError(
+            f"noise has shape {array.shape} and dtype {array.dtype}; give true or false for each "
+            f"of the {n} rows, a share between 0 and 1, or 'auto'."
+        )
+    return array
