@@ -136,11 +136,12 @@ def search(
     share = (time.perf_counter() - began) / len(starts)
     settled = found.to_come <= levels[-1][0] * survey.grid.rows.weights.sum()
     cells: list[Cell | None] = [None] * len(starts)
+    asked = {letters_of(name, survey.grid.rows.d): name for name in reversed(names)}
 
     def fit(number: int) -> None:
         cells[number] = cell = fitted(survey, number, starts[number], bool(settled[number]), share)
         if report is not None:
-            report(cell)
+            report(replace(cell, covariance_type=asked[cell.covariance_type]))
 
     by_size = sorted(range(len(starts)), key=lambda number: survey.grid.model(number)[1])
     source: Any = survey.em.source
@@ -152,12 +153,11 @@ def search(
         if not any(cells):
             raise
     done = {survey.grid.model(i): cell for i, cell in enumerate(cells) if cell is not None}
-    asked = ((name, k) for name in names for k in sizes)
-    d = survey.grid.rows.d
+    models = ((name, letters_of(name, survey.grid.rows.d), k) for name in names for k in sizes)
     return [
-        replace(done[letters_of(name, d), k], covariance_type=name)
-        for name, k in asked
-        if (letters_of(name, d), k) in done
+        replace(done[letters, k], covariance_type=name)
+        for name, letters, k in models
+        if (letters, k) in done
     ]
 
 
@@ -210,7 +210,11 @@ def largest_problem(
     """Return the E- and M-step of the largest model, for rows that ``n_models`` will pass over."""
     free = any(family_named(each).correlated for each in letters)
     largest = clone(model).set_params(
-        n_components=k, covariance_type="full" if free else "diag", prior=None
+        n_components=k,
+        covariance_type="full" if free else "diag",
+        reg_covar="auto",
+        eigenvalue_ratio=None,
+        prior=None,
     )
     em = fitting.problem(largest, rows, weights, incomplete)
     source: Any = em.source
