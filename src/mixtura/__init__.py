@@ -23,6 +23,7 @@ from mixtura.estimators.rating_mixture import Rater, RatingMixture
 from mixtura.estimators.semi_supervised_mixture import SemiSupervisedMixture
 from mixtura.model import Mixture
 from mixtura.selection.combining import Combination, combine
+from mixtura.selection.cross_validation import CrossValidation, cross_validate
 from mixtura.selection.evaluation import Evaluation, evaluate
 from mixtura.selection.likelihood_ratio import BootstrapLRT, bootstrap_lrt
 from mixtura.selection.search import MixtureSearch
@@ -31,6 +32,7 @@ from mixtura.selection.uncertainty import ParameterUncertainty, bootstrap_parame
 __all__ = [
     "BootstrapLRT",
     "Combination",
+    "CrossValidation",
     "Evaluation",
     "FitResult",
     "GaussianMixture",
@@ -58,6 +60,7 @@ __all__ = [
     "bootstrap_parameters",
     "combine",
     "complete",
+    "cross_validate",
     "e_step",
     "evaluate",
     "kmeans_plusplus",

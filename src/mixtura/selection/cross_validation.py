@@ -13,8 +13,8 @@ from sklearn.utils import _safe_indexing, check_random_state
 
 from mixtura._errors import InputError
 from mixtura.estimators.validation import validated_weights
-from mixtura.model.families.base import FloatArray
 from mixtura.model.criteria import counts
+from mixtura.model.families.base import FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +88,7 @@ def cross_validate(
     Examples
     --------
     >>> import numpy as np
-    >>> from mixtura import GaussianMixture
-    >>> from mixtura.selection.cross_validation import cross_validate
+    >>> from mixtura import GaussianMixture, cross_validate
     >>> rng = np.random.default_rng(0)
     >>> X = np.r_[rng.normal(0, 1, (50, 1)), rng.normal(9, 1, (50, 1))]
     >>> one, two = (cross_validate(GaussianMixture(k), X, random_state=0) for k in (1, 2))
