@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(model_file.KINDS, name, kind)
 
 
+@cache
 def fitted() -> list[Any]:
     """Return a fitted estimator of each kind, and more."""
     return [

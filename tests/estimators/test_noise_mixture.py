@@ -11,8 +11,8 @@ import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from mixtura import GaussianMixture, InputError
-from mixtura.estimators.noise_mixture import NoiseMixture, marked
+from mixtura import GaussianMixture
+from mixtura.estimators.noise_mixture import NoiseMixture
 from problems import FAMILY_NAMES, RESTRICTED_NAMES, with_holes
 
 #: Groups of 100 and 60 rows, and 40 rows of noise.
@@ -121,12 +121,6 @@ def test_results_do_not_depend_on_threads() -> None:
     with pytest.warns(match="Stopped at max_iter"):
         bounds = [model.fit(rows).lower_bound_ for model in models]
     assert bounds[0] == bounds[1]
-
-
-@pytest.mark.parametrize("noise", [np.zeros(3, dtype=bool), np.zeros(200), [[True]]])
-def test_marks_that_do_not_fit_are_refused(noise: Any) -> None:
-    with pytest.raises(InputError, match="give true or false for each of the 200 rows"):
-        marked(noise, 200)
 
 
 def test_unfitted_says_so() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -13,22 +12,15 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from mixtura._errors import InputError
-from mixtura.algorithms.em import EM
-from mixtura.algorithms.noise import NoisyEM, box_around, stray_rows
-from mixtura.algorithms.starts import METHODS, start_by
-from mixtura.estimators import fitting, model_file, runs
+from mixtura.algorithms.starts import METHODS
+from mixtura.estimators import model_file, runs
 from mixtura.estimators.functional import source_for
+from mixtura.estimators.noise_fit import problem_with_noise
 from mixtura.estimators.validation import check_columns, validated_table, validated_weights
 from mixtura.kernels.noise import NoisyKernels
-from mixtura.model import Mixture, criteria
+from mixtura.model import criteria
 from mixtura.model.families.base import FloatArray
 from mixtura.model.noise import NoisyMixture, Uniform
-
-#: Rows that the noise is first looked for in.
-SAMPLE_ROWS = 5000
-#: The share of noise that a fit starts from, too, where it is to find some by itself.
-FEW = 0.05
 
 
 class NoiseMixture(DensityMixin, BaseEstimator):
@@ -226,27 +218,8 @@ class NoiseMixture(DensityMixin, BaseEstimator):
         self._validate_params()
         rows, incomplete = validated_table(self, X, fitting=True)
         weights = validated_weights(sample_weight, rows)
-        model = runs.gaussian(self, self.n_components)
-        em = fitting.problem(model, rows, weights, incomplete)
-        uniform = box_around(em.source, em.kernels)
-        first, *rngs = runs.generators(self.random_state, self.n_init + 1)
-        cleaned = self._without_noise(model, em, rows, weights, first)
-        clean = cleaned[0][0]
-        noisy = NoisyEM(
-            em.source,
-            NoisyKernels(em.kernels, uniform),
-            em.family,
-            clean.total,
-            clean.floor,
-            clean.ridge,
-            prior=clean.prior,
-        )
-
-        def start(rng: np.random.Generator, clean: EM, share: float) -> Mixture:
-            return NoisyMixture(start_by(self.init_params, clean, self.n_components, rng), share)
-
-        starts = [partial(start, rng, *each) for rng in rngs for each in cleaned]
-        selection = runs.best_run(self, noisy, starts, accelerate=False)
+        em, uniform, starts = problem_with_noise(self, rows, weights, incomplete)
+        selection = runs.best_run(self, em, starts, accelerate=False)
         mixture: Any = selection.result.mixture
         self._adopt(mixture, uniform)
         for name, value in runs.facts(selection, em.source.weight).items():
@@ -262,37 +235,6 @@ class NoiseMixture(DensityMixin, BaseEstimator):
         self.log_volume_ = uniform.log_volume
         self.weights_ = (1.0 - mixture.noise_weight) * mixture.weights
         self.means_, self.covariances_ = mixture.means, mixture.covariances
-
-    def _without_noise(
-        self,
-        model: Any,
-        em: EM,
-        rows: Any,
-        weights: FloatArray | None,
-        rng: np.random.Generator,
-    ) -> list[tuple[EM, float]]:
-        """Return EM for rows that are no noise at a start, and the part that is, for each way."""
-        weights = np.ones(len(rows)) if weights is None else weights
-        numbers = np.flatnonzero(weights > 0)
-        if len(numbers) > SAMPLE_ROWS:
-            numbers = np.sort(rng.choice(numbers, SAMPLE_ROWS, replace=False))
-        sample, weights = rows[numbers], weights[numbers]
-        if isinstance(self.noise, str | Real):
-            shares = [None, FEW] if isinstance(self.noise, str) else [float(self.noise)]
-            stray = stray_rows(em, np.asarray(sample, dtype=np.float64), weights, shares)
-        else:
-            stray = [marked(self.noise, len(rows))[numbers]]
-        cleaned = []
-        for lonely in stray:
-            observed = ~np.isnan(sample[~lonely])
-            if len(observed) < self.n_components or not observed.any(axis=0).all():
-                continue
-            clean = fitting.problem(
-                model, sample[~lonely], weights[~lonely], not bool(observed.all())
-            )
-            cleaned.append((clean, float(weights @ lonely / weights.sum())))
-        least = 1.0 / (1.0 + len(rows))  # without any, there would never be some
-        return [(clean, max(share, least)) for clean, share in cleaned] or [(em, least)]
 
     def _map(self, method: str, X: ArrayLike, out: Callable[[int], Any]) -> Any:
         check_is_fitted(self)
@@ -439,14 +381,3 @@ class NoiseMixture(DensityMixin, BaseEstimator):
         """
         check_is_fitted(self)
         model_file.save(self, path)
-
-
-def marked(noise: Any, n: int) -> NDArray[np.bool_]:
-    """Return ``noise`` as true for every row that it marks, or raise."""
-    array = np.asarray(noise)
-    if array.shape != (n,) or array.dtype != np.bool_:
-        raise InputError(
-            f"noise has shape {array.shape} and dtype {array.dtype}; give true or false for each "
-            f"of the {n} rows, a share between 0 and 1, or 'auto'."
-        )
-    return array
