@@ -1,4 +1,4 @@
-"""Rows that lie apart (equation 103)."""
+"""Rows that lie apart (equation 60)."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from strategies import seeds
 
 
 def term(rows: Array, weights: Array, criterion: str, correction: float) -> float:
-    """Return what a group adds to a criterion, as the guide writes it (equations H2 to H4)."""
+    """Return what a group adds to a criterion, as the guide writes it (equations 49 to 51)."""
     weight, d = weights.sum(), rows.shape[1]
     centred = rows - weights @ rows / weight
     scatter = (weights * centred.T) @ centred
@@ -63,7 +63,7 @@ def greedy_merges(rows: Array, weights: Array, criterion: str) -> list[tuple[int
 @pytest.mark.parametrize("d", [1, 2, 4])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_merge_is_the_cheapest(criterion: str, d: int, seed: int) -> None:
-    """Equation H1."""
+    """Equation 48."""
     rng = np.random.default_rng(seed)
     # Far from unit variance, so that determinants count in some merges and traces in others.
     rows, weights = 3.0 * random_rows(rng, 22, 2, d), rng.uniform(0.5, 3.0, 22)
@@ -72,7 +72,7 @@ def test_every_merge_is_the_cheapest(criterion: str, d: int, seed: int) -> None:
 
 
 def test_ward_as_scipy_has_it() -> None:
-    """Equation H4."""
+    """Equation 51."""
     rows = random_rows(np.random.default_rng(2), 200, 4, 3)
     tree, other = tree_of(rows, criterion="EII"), linkage(rows, "ward")
     for k in (2, 5, 20, 100):

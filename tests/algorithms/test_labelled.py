@@ -1,4 +1,4 @@
-"""EM with labels (equations 104 and 105): every step, what labels do, and starts."""
+"""EM with labels (equations 61 and 62): every step, what labels do, and starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EM with noise: every step, the box (equation 102), and rows that lie apart."""
+"""EM with noise: every step, the box (equation 59), and rows that lie apart."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_every_step_ascends(
 
 
 def test_noise_weight_is_what_the_components_leave() -> None:
-    """Equation 101."""
+    """Equation 58."""
     X = random_rows(np.random.default_rng(3), 90, 2, 2)
     em = with_noise(problem(X, 2, "tied"))
     start = NoisyMixture(random_mixture(np.random.default_rng(4), "tied", 2, 2), 0.2)

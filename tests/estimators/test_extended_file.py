@@ -20,28 +20,6 @@ NUMBERS = np.repeat([0, 1, 2], 30)
 X = 6.0 * NUMBERS[:, None] + RNG.normal(size=(90, 2)) * [1.0, 0.3]
 NAMES = np.array(["a", "b", "c"])[NUMBERS]
 PARTLY = np.where(np.arange(90) % 3 == 0, NUMBERS, -1)
-KINDS = {
-    "NoiseMixture": model_file.Kind(
-        extended_file.NOISE_ARRAYS, extended_file.describe_noise, extended_file.restore_noise
-    ),
-    "SemiSupervisedMixture": model_file.Kind(
-        extended_file.LABELLED_ARRAYS,
-        extended_file.describe_labelled,
-        extended_file.restore_labelled,
-    ),
-    "MixtureClassifier": model_file.Kind(
-        extended_file.CLASSIFIER_ARRAYS,
-        extended_file.describe_classifier,
-        extended_file.restore_classifier,
-    ),
-}
-
-
-@pytest.fixture(autouse=True)
-def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let files hold these estimators."""
-    for name, kind in KINDS.items():
-        monkeypatch.setitem(model_file.KINDS, name, kind)
 
 
 @cache
@@ -80,7 +58,7 @@ def test_round_trip(model: Any, tmp_path: Path) -> None:
 )
 def test_damage_is_noticed(number: int, changes: dict[str, Any]) -> None:
     model = fitted()[number]
-    kind = KINDS[type(model).__name__]
+    kind = model_file.KINDS[type(model).__name__]
     arrays, facts = kind.describe(model)
     with pytest.raises(InputError):
         kind.restore(arrays, {**facts, "settings": {}, **changes})

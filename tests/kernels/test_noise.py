@@ -1,4 +1,4 @@
-"""Kernels with noise against sums over rows, written out (equations 100 and 101)."""
+"""Kernels with noise against sums over rows, written out (equations 57 and 58)."""
 
 from __future__ import annotations
 

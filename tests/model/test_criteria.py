@@ -36,7 +36,7 @@ def random_responsibilities(seed: int, n: int, k: int) -> np.ndarray:
 def test_values_by_hand() -> None:
     values = criteria(-10.0, 3, 46.0, 2, Fuzziness(entropy=2.0, surprise=0.5), single=-14.0)
     assert tuple(values) == NAMES
-    # docs/guide, equations 60 to 62
+    # docs/guide, equations 41 to 43
     assert values == pytest.approx(
         {
             "bic": 3 * np.log(46) + 20,

@@ -1,4 +1,4 @@
-"""Rows seen before the table (docs/guide, equation 43)."""
+"""Rows seen before the table (docs/guide, equation 39)."""
 
 from __future__ import annotations
 

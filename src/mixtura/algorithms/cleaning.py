@@ -1,6 +1,6 @@
 """Rows that lie apart from all others, by the distances of neighbours.
 
-Byers & Raftery (1998), doi:10.1080/01621459.1998.10473711; docs/guide, equation 103.
+Byers & Raftery (1998), doi:10.1080/01621459.1998.10473711; docs/guide, equation 60.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Groups by merging: a start for EM at every number of groups (docs/guide, equations H1 to H4).
+"""Groups by merging: a start for EM at every number of groups (docs/guide, equations 48 to 51).
 
 Model-based hierarchical clustering, Banfield & Raftery (1993), doi:10.2307/2532201. Time and memory
 are those of all pairs of rows: it is meant for a sample of at most a few thousand.
@@ -49,13 +49,13 @@ class Tree:
 
 
 def tree_of(rows: FloatArray, weights: FloatArray | None = None, criterion: str = "VVV") -> Tree:
-    """Return the tree of the merges that each raise a criterion least (docs/guide, equation H1).
+    """Return the tree of the merges that each raise a criterion least (docs/guide, equation 48).
 
     ``rows`` (n, d) are finite, ``weights`` (n,) positive; equal rows are joined before any others.
     Criteria are the classification likelihoods of Gaussians of any shape, "VVV" with the correction
-    of Fraley (1998), doi:10.1137/S1064827596311451 (equation H2) and "ridge" with the columns' mean
-    variance added to every scatter (equation H3), and of equal spheres, "EII": Ward's criterion
-    (equation H4).
+    of Fraley (1998), doi:10.1137/S1064827596311451 (equation 49) and "ridge" with the columns' mean
+    variance added to every scatter (equation 50), and of equal spheres, "EII": Ward's criterion
+    (equation 51).
     """
     if criterion not in CRITERIA:
         raise InputError(f"criterion={criterion!r} is not one of {', '.join(CRITERIA)}.")
@@ -165,7 +165,7 @@ class Groups:
         apart: FloatArray,
         pulled: FloatArray,
     ) -> FloatArray:
-        """Return the terms over the weights (n,) of a group joined to each (equations H2, H3)."""
+        """Return the terms over the weights (n,) of a group joined to each (equations 49, 50)."""
         d = len(apart)
         logs = np.log((traces + self.correction) / weights)
         which: slice | IntArray = slice(self.n)

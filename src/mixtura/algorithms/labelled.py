@@ -1,4 +1,4 @@
-"""EM where some rows are known to be of some components (docs/guide, equations 104 and 105)."""
+"""EM where some rows are known to be of some components (docs/guide, equations 61 and 62)."""
 
 from __future__ import annotations
 

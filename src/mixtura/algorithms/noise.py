@@ -1,4 +1,4 @@
-"""EM with uniform noise beside the components (docs/guide, equations 100 to 102)."""
+"""EM with uniform noise beside the components (docs/guide, equations 57 to 59)."""
 
 from __future__ import annotations
 

@@ -32,6 +32,11 @@ def load_model(path: Path, threads: int | None = None) -> tuple[Model, list[str]
     model = load(path)
     if isinstance(model, RatingMixture):
         raise TableError(f"{path} is a model of ratings; use mixtura recommend -m {path}.")
+    if not isinstance(model, GaussianMixture | CentreModel):
+        raise TableError(
+            f"{path} holds a {type(model).__name__}, which commands do not use yet; "
+            "read it in Python with mixtura.load."
+        )
     names = column_names(model)
     if names is not None:
         del model.feature_names_in_  # tables are matched to the names here, not by scikit-learn

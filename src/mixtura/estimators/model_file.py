@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mixtura._errors import InputError, ModelFileError
 from mixtura.algorithms.mini_batch import Stream
 from mixtura.algorithms.stopping import Status
+from mixtura.estimators import extended_file
 from mixtura.estimators.fitting import publish
 from mixtura.estimators.rating_file import ARRAYS as RATING_ARRAYS
 from mixtura.estimators.rating_file import describe_ratings, restore_ratings
@@ -47,8 +48,8 @@ def load(path: str | Path) -> Any:
 
     Returns
     -------
-    GaussianMixture, KMeans, MiniBatchKMeans or RatingMixture
-        The fitted estimator; those of k-means without ``labels_``.
+    estimator
+        The fitted estimator, of the class that was saved; those of k-means without ``labels_``.
 
     Raises
     ------
@@ -202,6 +203,19 @@ KINDS = {
         ("cluster_centers", "means", "weight", "since"), describe_stream, restore_stream
     ),
     "RatingMixture": Kind(RATING_ARRAYS, describe_ratings, restore_ratings),
+    "NoiseMixture": Kind(
+        extended_file.NOISE_ARRAYS, extended_file.describe_noise, extended_file.restore_noise
+    ),
+    "SemiSupervisedMixture": Kind(
+        extended_file.LABELLED_ARRAYS,
+        extended_file.describe_labelled,
+        extended_file.restore_labelled,
+    ),
+    "MixtureClassifier": Kind(
+        extended_file.CLASSIFIER_ARRAYS,
+        extended_file.describe_classifier,
+        extended_file.restore_classifier,
+    ),
 }
 
 

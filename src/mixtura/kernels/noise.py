@@ -1,4 +1,4 @@
-"""Any kernels with a uniform density beside the mixture (docs/guide, equations 100 and 101).
+"""Any kernels with a uniform density beside the mixture (docs/guide, equations 57 and 58).
 
 Rows count in the statistics of the mixture with the part of their weight that is not noise, so that
 what is summed is what other kernels sum. The part that is noise is what is missing from ``weight``.

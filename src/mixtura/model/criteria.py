@@ -2,7 +2,7 @@
 
 Pure functions of numbers, so that a search can call them for any number of models. Signs are
 scikit-learn's: every criterion here is to be minimised (mclust's BIC and ICL are the negatives).
-What they mean is in docs/guide, equations 60 to 62. Rows count by their weights, and those
+What they mean is in docs/guide, equations 41 to 43. Rows count by their weights, and those
 without an observed cell in nothing: ``counts`` says so once for all that is summed over rows.
 """
 
@@ -76,17 +76,17 @@ def criteria(
 
 
 def bic(log_likelihood: float, n_parameters: int, n: float) -> float:
-    """Return the Bayesian information criterion (docs/guide, equation 60)."""
+    """Return the Bayesian information criterion (docs/guide, equation 41)."""
     return float(n_parameters * np.log(n) - 2.0 * log_likelihood)
 
 
 def aic(log_likelihood: float, n_parameters: int) -> float:
-    """Return Akaike's information criterion (docs/guide, equation 60)."""
+    """Return Akaike's information criterion (docs/guide, equation 41)."""
     return float(2.0 * (n_parameters - log_likelihood))
 
 
 def aicc(log_likelihood: float, n_parameters: int, n: float) -> float:
-    """Return AIC corrected for few rows, infinite where there are too few (equation 60)."""
+    """Return AIC corrected for few rows, infinite where there are too few (equation 41)."""
     left = n - n_parameters - 1.0
     if left <= 0.0:
         return np.inf
@@ -94,17 +94,17 @@ def aicc(log_likelihood: float, n_parameters: int, n: float) -> float:
 
 
 def sabic(log_likelihood: float, n_parameters: int, n: float) -> float:
-    """Return BIC with Sclove's adjusted sample size (docs/guide, equation 60)."""
+    """Return BIC with Sclove's adjusted sample size (docs/guide, equation 41)."""
     return bic(log_likelihood, n_parameters, (n + 2.0) / 24.0)
 
 
 def icl(log_likelihood: float, n_parameters: int, n: float, fuzziness: Fuzziness) -> float:
-    """Return the integrated completed likelihood in its BIC form (docs/guide, equation 61)."""
+    """Return the integrated completed likelihood in its BIC form (docs/guide, equation 42)."""
     return bic(log_likelihood, n_parameters, n) + 2.0 * fuzziness.surprise
 
 
 def nec(log_likelihood: float, n_components: int, fuzziness: Fuzziness, single: float) -> float:
-    """Return the normalised entropy criterion (docs/guide, equation 62).
+    """Return the normalised entropy criterion (docs/guide, equation 43).
 
     It is 1 for one component, and infinite where the others gain no likelihood.
     """
@@ -115,7 +115,7 @@ def nec(log_likelihood: float, n_components: int, fuzziness: Fuzziness, single: 
 
 
 def entropy_ratio(n: float, n_components: int, fuzziness: Fuzziness) -> float:
-    """Return the entropy as a part of the largest there could be (docs/guide, equation 62).
+    """Return the entropy as a part of the largest there could be (docs/guide, equation 43).
 
     Not called normalised entropy, which is the name of ``nec`` in its paper.
     """

@@ -1,4 +1,4 @@
-"""A Gaussian mixture beside a uniform density (docs/guide, equation 100)."""
+"""A Gaussian mixture beside a uniform density (docs/guide, equation 57)."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ ONE_COVARIANCE = ("EII", "EEI", "tied")
 
 @dataclass(frozen=True, eq=False)
 class ConjugatePrior:
-    """Normal priors of means and inverse Wishart priors of covariances (docs/guide, equation 43).
+    """Normal priors of means and inverse Wishart priors of covariances (docs/guide, equation 39).
 
     Whatever the structure, they add to the statistics of an M-step.
 

@@ -1,4 +1,4 @@
-"""Covariances whose eigenvalues are within a ratio of each other (docs/guide, equation 44)."""
+"""Covariances whose eigenvalues are within a ratio of each other (docs/guide, equation 40)."""
 
 from __future__ import annotations
 

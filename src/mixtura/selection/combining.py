@@ -213,7 +213,7 @@ def pair_drops(resp: FloatArray, weights: FloatArray) -> FloatArray:
 
 
 def entropy(resp: FloatArray, weights: FloatArray) -> float:
-    """Return the entropy of responsibilities in nats (docs/guide, equation 61)."""
+    """Return the entropy of responsibilities in nats (docs/guide, equation 42)."""
     return float(weights @ entr(np.minimum(resp, 1.0)).sum(axis=1))
 
 
@@ -226,7 +226,7 @@ def joined(clusters: NDArray[np.intp], first: int, second: int) -> NDArray[np.in
 def elbow(curve: FloatArray) -> int:
     """Return the number of clusters at which two lines meet that fit the curve best, or all.
 
-    The lines are fitted apart, each with the point at the elbow (docs/guide, equation 84).
+    The lines are fitted apart, each with the point at the elbow (docs/guide, equation 56).
     """
     places = np.arange(2, len(curve))
     if len(places) == 0:

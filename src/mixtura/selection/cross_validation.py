@@ -106,7 +106,7 @@ def cross_validate(
         if sizes[f] == 0.0:
             raise InputError(f"fold {f} of cv leaves out no row that counts; use fewer folds.")
         means[f] = held_out(model, X, given, rest, left) @ weights[left] / sizes[f]
-    # docs/guide, equation 63
+    # docs/guide, equation 44
     mean, shares = float(sizes @ means / sizes.sum()), sizes / sizes.sum()
     spread = len(pairs) / (len(pairs) - 1.0) if len(pairs) > 1 else np.nan
     error = float(np.sqrt(spread * (shares**2 @ (means - mean) ** 2)))

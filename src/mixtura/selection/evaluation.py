@@ -242,7 +242,7 @@ def matching(table: FloatArray) -> NDArray[np.intp]:
 
 
 def error_rate(table: FloatArray, names: NDArray[np.intp]) -> float:
-    """Return the part of the rows that are not of their cluster's class (equation 64).
+    """Return the part of the rows that are not of their cluster's class (equation 45).
 
     -1 is the class of a cluster that has none.
     """
@@ -252,7 +252,7 @@ def error_rate(table: FloatArray, names: NDArray[np.intp]) -> float:
 
 
 def adjusted_rand_index(table: FloatArray) -> float:
-    """Return the adjusted Rand index of a contingency table (docs/guide, equation 65)."""
+    """Return the adjusted Rand index of a contingency table (docs/guide, equation 46)."""
     there = table > 0.0
     if (there.sum(axis=0) == 1).all() and (there.sum(axis=1) == 1).all():
         return 1.0  # the same partition, also where it has no pairs
@@ -268,7 +268,7 @@ def pairs(counts: Any) -> float:
 
 
 def normalized_mutual_info(table: FloatArray) -> float:
-    """Return the normalised mutual information (docs/guide, equation 66)."""
+    """Return the normalised mutual information (docs/guide, equation 47)."""
     joint = table / table.sum()
     apart = float(entr(joint.sum(axis=1)).sum() + entr(joint.sum(axis=0)).sum())
     if apart == 0.0:  # one class, and one cluster

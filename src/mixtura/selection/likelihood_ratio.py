@@ -271,7 +271,7 @@ def tested(problem: Problem, models: Climbed, k: int, n_boot: int, threads: int)
     for_each(fill, len(parts), threads)
     null = np.concatenate(parts)
     known = null[np.isfinite(null)]
-    p_value = (1.0 + np.count_nonzero(known >= value)) / (1.0 + len(known))  # equation 80
+    p_value = (1.0 + np.count_nonzero(known >= value)) / (1.0 + len(known))  # equation 52
     return Tested(k, value, p_value, null, found)
 
 

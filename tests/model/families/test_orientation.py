@@ -1,4 +1,4 @@
-"""One orientation for all components (docs/guide, equation 42)."""
+"""One orientation for all components (docs/guide, equation 38)."""
 
 from __future__ import annotations
 

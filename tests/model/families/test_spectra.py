@@ -1,4 +1,4 @@
-"""Variances along given axes (docs/guide, equation 41)."""
+"""Variances along given axes (docs/guide, equation 37)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Structures whose components share volume, shape or orientation (docs/guide, equation 40)."""
+"""Structures whose components share volume, shape or orientation (docs/guide, equation 36)."""
 
 from __future__ import annotations
 
@@ -226,3 +226,15 @@ def test_ridges_blends_and_roots_stay_of_the_structure(name: str) -> None:
     assert_close(family.from_log_roots(family.log_roots(covariances)), covariances, 1e-8)
     other = family.log_roots(covariances) + 0.1
     family.check("roots", family.from_log_roots(other))
+
+
+@pytest.mark.parametrize("name", ["VEE", "VEI"])
+def test_numbers_that_overflow_are_a_collapse(name: str) -> None:
+    family = family_named(name)
+    shape = family.covariance_shape(2, 2)
+    second, support = np.zeros(shape), np.full((2, 2), 5.0)
+    second[0] = np.eye(2) if len(shape) == 3 else 1.0
+    second[1] = 1e-320 * second[0]
+    with pytest.raises(SingularCovarianceError, match=r"covariances\[1\] is nearly singular"):
+        floor = CovarianceFloor.isotropic(1e-8, 2)
+        family.floored(family.maximised(second, support), floor)

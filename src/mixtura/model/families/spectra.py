@@ -1,4 +1,4 @@
-"""Variances along given axes: volumes and shapes that are equal or free (docs/guide, equation 41).
+"""Variances along given axes: volumes and shapes that are equal or free (docs/guide, equation 37).
 
 Each function takes the scatter (..., k, d) of every component along each axis, the weight
 (..., k, d) it is the sum of, and variances (..., k, d) to go on from, if there are any. It returns

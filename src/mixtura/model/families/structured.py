@@ -1,4 +1,4 @@
-"""Structures whose components share volume, shape or orientation (docs/guide, equations 40 to 42).
+"""Structures whose components share volume, shape or orientation (docs/guide, equations 36 to 38).
 
 A covariance is a volume times a shape along an orientation, each Equal among the components,
 Variable or the Identity: three letters (Celeux & Govaert 1995,
@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixtura._errors import InputError, SingularCovarianceError
 from mixtura.model.families import spectra
@@ -80,7 +81,11 @@ class Restricted(Family):
         if previous is not None and empty.any():
             held = np.where(empty, HELD * (support.sum() or 1.0), 0.0)
             second, support = second + self.scatter(previous, held), support + held
-        return self.fitted(second, support, previous, sweeps)
+        with np.errstate(over="ignore", invalid="ignore"):
+            covariances = self.fitted(second, support, previous, sweeps)
+        if not np.isfinite(covariances).all():
+            raise collapsed(self.name, covariances, ~np.isfinite(covariances))
+        return covariances
 
     def kept(
         self, covariances: FloatArray, support: FloatArray, previous: FloatArray
@@ -117,15 +122,10 @@ class Restricted(Family):
 
     def floored(self, covariances: FloatArray, floor: CovarianceFloor) -> FloatArray:
         # In directions in which the whole table is flat, ``supported`` has lifted all of them.
-        flat = self.relative_scales(covariances, floor) < 1.0
+        flat = ~(self.relative_scales(covariances, floor) >= 1.0)
         if not flat.any():
             return covariances
-        component = int(np.flatnonzero(flat)[0])
-        raise SingularCovarianceError(
-            f"covariances[{component}] is nearly singular: the component has collapsed onto a "
-            f"point or a plane, where covariance_type={self.name!r} has no floor. Use fewer "
-            "components or a simpler covariance_type."
-        )
+        raise collapsed(self.name, covariances, flat)
 
     def ridged(self, covariances: FloatArray, amount: float) -> FloatArray:
         return self.projected(self.free.ridged(covariances, amount))
@@ -138,6 +138,16 @@ class Restricted(Family):
 
     def blended(self, covariances: FloatArray, component: int, total: FloatArray) -> FloatArray:
         return self.projected(self.free.blended(covariances, component, total))
+
+
+def collapsed(name: str, covariances: FloatArray, where: NDArray[np.bool_]) -> Exception:
+    """Return the error for the first component of which something is flat or no number."""
+    component = int(np.flatnonzero(where.reshape(len(covariances), -1).any(axis=1))[0])
+    return SingularCovarianceError(
+        f"covariances[{component}] is nearly singular: the component has collapsed onto a point or "
+        f"a plane, where covariance_type={name!r} has no floor. Use fewer components or a simpler "
+        "covariance_type."
+    )
 
 
 def sizes(covariances: FloatArray) -> tuple[int, int]:
