@@ -235,6 +235,6 @@ def test_numbers_that_overflow_are_a_collapse(name: str) -> None:
     second, support = np.zeros(shape), np.full((2, 2), 5.0)
     second[0] = np.eye(2) if len(shape) == 3 else 1.0
     second[1] = 1e-320 * second[0]
+    floor = CovarianceFloor.isotropic(1e-8, 2)
     with pytest.raises(SingularCovarianceError, match=r"covariances\[1\] is nearly singular"):
-        floor = CovarianceFloor.isotropic(1e-8, 2)
         family.floored(family.maximised(second, support), floor)
