@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.model_selection import KFold, check_cv
 from sklearn.utils import _safe_indexing, check_random_state
 
 from mixtura._errors import InputError
@@ -31,6 +30,14 @@ class CrossValidation:
         Log-likelihood per row of every fold.
     weights : ndarray of shape (n_folds,)
         Weight of the rows left out in every fold.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura import GaussianMixture, cross_validate
+    >>> X = np.arange(20.0)[:, None]
+    >>> cross_validate(GaussianMixture(1), X, cv=4, random_state=0).folds.shape
+    (4,)
     """
 
     log_likelihood: float
@@ -131,6 +138,8 @@ def folds_of(
 
     Where ``cv`` is a number, folds are of rows that count alone: another row changes nothing.
     """
+    from sklearn.model_selection import KFold, check_cv  # brings much of scikit-learn with it
+
     if not isinstance(cv, int | np.integer):
         return list(check_cv(cv).split(X))
     rows = np.flatnonzero(weights > 0.0)
