@@ -179,3 +179,20 @@ def test_what_is_not_positive_definite_is_left_out() -> None:
     changed = Batch(layout, batch.weights, batch.means, covariances)
     assert batches.definite(changed, np.array([0, 1, 2])).tolist() == [0, 2]
     assert batches.definite(changed, np.array([], dtype=np.intp)).tolist() == []
+
+
+def test_what_is_flat_in_the_table_is_no_collapse() -> None:
+    rows = values_of(table())
+    given = {"constant": np.zeros(N), "sum": rows[:, 0] + rows[:, 1]}
+    for column in given.values():
+        wide = Monomials.of(np.c_[rows, column], np.ones(N))
+        assert wide.whitener is not None
+        assert wide.whitener.shape == (4, 3)
+        layout = Layout(("VVV", "EEE", "VVI", "VEV"), np.array([2, 2, 2, 2]))
+        halves = np.vstack([np.eye(2)[(np.arange(N) % 2)].T] * 4)
+        empty = Batch(layout, np.zeros(8), np.zeros((8, 4)), np.zeros((8, 4, 4)))
+        sums = batches.moments(wide, halves, np.zeros(4))
+        climbed = batches.climb(wide, batches.maximise(empty, sums, blank=True), 3, 0.0)
+        assert np.isfinite(climbed.loglik).all()
+    few = Monomials.of(rows[:3], np.ones(3))  # three rows span a plane whatever they are drawn from
+    assert few.whitener is None

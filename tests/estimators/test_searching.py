@@ -150,3 +150,22 @@ def test_units_do_not_matter_to_what_is_found() -> None:
     for (name, k), cell in cells.items():
         shifted = scaled[name, k].log_likelihood + 240 * np.log(1e6)
         assert shifted == pytest.approx(cell.log_likelihood, abs=0.05)
+
+
+def test_a_column_that_tells_nothing_changes_no_number_of_components() -> None:
+    X = rows_of()
+    for column in (np.ones(120), X[:, 0] - X[:, 1]):
+        cells = search(MODEL, np.c_[X, column], None, False, ("full",), SIZES)
+        assert not any(cell.degenerate for cell in cells)
+        gains = np.diff([cell.log_likelihood for cell in cells])
+        alone = search(MODEL, X, None, False, ("full",), SIZES)
+        assert_close(gains, np.diff([cell.log_likelihood for cell in alone]), 2e-3)
+
+
+def test_a_model_alone_learns_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = np.random.default_rng(8).normal(size=(150, 3)) ** 3
+    (alone,) = search(MODEL, X, None, False, ("VVI",), (4,))
+    monkeypatch.setattr(searching, "FEW", 0)
+    (without,) = search(MODEL, X, None, False, ("VVI",), (4,))
+    assert alone.covariance_type == "VVI"
+    assert alone.log_likelihood > without.log_likelihood + 1.0

@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtura.model.families import spectra
+from mixtura.model.families import family_named, spectra
 from mixtura.model.families.base import FloatArray
 from mixtura.model.families.structured import matrices_of
+from mixtura.model.floor import RELATIVE_FLOOR, CovarianceFloor
 
 Integers = NDArray[np.intp]
 
@@ -25,14 +27,14 @@ Integers = NDArray[np.intp]
 SWEEPS = 2
 #: Structures with axes of each component's own, those by the rule for variances along axes, and
 #: those with an M-step of their own.
-TURNED = ("EEV", "VEV", "EVV")
+TURNED = ("EEV", "VEV")
 RULED = {
     spectra.common: ("EII", "EEI", "EEV"),
     spectra.free: ("VII", "VVI"),
     spectra.common_shape: ("VEI", "VEV"),
-    spectra.common_volume: ("EVI", "EVV"),
+    spectra.common_volume: ("EVI",),
 }
-APART = ("EEE", "VEE", "EVE", "VVE")
+APART = ("EEE", "VEE", "EVE", "VVE", "EVV")
 #: Updates from one attempt to lead the statistics on to the next, and the rates between.
 PERIOD = 5
 QUICKEST, SLOWEST = 0.5, 0.98
@@ -54,11 +56,17 @@ class Monomials:
         Weights of the rows.
     spread : ndarray (d,)
         The columns' variances.
+    lift : ndarray (d, d)
+        What is added to the covariances of components where the table is flat.
+    whitener : ndarray (d, m) or None
+        The directions in which the table varies, if there are others.
     """
 
     values: FloatArray
     weights: FloatArray
     spread: FloatArray
+    lift: FloatArray
+    whitener: FloatArray | None
 
     @property
     def d(self) -> int:
@@ -66,13 +74,19 @@ class Monomials:
         return len(self.spread)
 
     @classmethod
-    def of(cls, rows: FloatArray, weights: FloatArray) -> Monomials:
-        """Return the monomials of rows (n, d)."""
+    def of(cls, rows: FloatArray, weights: FloatArray, location: Any = 0.0) -> Monomials:
+        """Return the monomials of rows (n, d) about a ``location`` that was taken off them."""
         n, d = rows.shape
         first, second = np.triu_indices(d)
         products = rows[:, first] * rows[:, second]
-        spread = weights @ rows**2 / weights.sum()
-        return cls(np.hstack([np.ones((n, 1)), rows, products]), weights, spread)
+        values = np.hstack([np.ones((n, 1)), rows, products])
+        table = (rows * weights[:, None]).T @ rows / weights.sum()
+        floor = CovarianceFloor.relative_to(table, np.broadcast_to(location, d))
+        spread, m = np.diag(table).copy(), floor.whitener.shape[1]
+        if m == d or 1 < len(np.unique(rows, axis=0)) <= m + 1:  # or too few rows to tell
+            return cls(values, weights, spread, np.zeros((d, d)), None)
+        lift = family_named("full").floored(table[None], floor)[0] - table
+        return cls(values, weights, spread, lift, floor.whitener)
 
 
 @dataclass(frozen=True, eq=False)
@@ -295,6 +309,8 @@ def moments(rows: Monomials, resp: FloatArray, loglik: FloatArray) -> Sums:
     upper = np.triu_indices(d)
     second[:, upper[0], upper[1]] = raw[:, 1 + d :]
     second[:, upper[1], upper[0]] = raw[:, 1 + d :]
+    if rows.whitener is not None:
+        second += raw[:, :1, None] * rows.lift
     return Sums(loglik, raw[:, 0], raw[:, 1 : 1 + d], second)
 
 
@@ -313,7 +329,11 @@ def coefficients(
     precisions = np.linalg.inv(covariances)
     # One over a precision's diagonal is what varies of a column given the others.
     diagonal = np.diagonal(precisions, axis1=1, axis2=2)
-    flat |= ~(diagonal * rows.spread < 1.0 / FLAT).all(axis=1)
+    if rows.whitener is None:
+        flat |= ~(diagonal * rows.spread < 1.0 / FLAT).all(axis=1)
+    elif rows.whitener.shape[1] > 0:
+        inner = rows.whitener.T @ covariances @ rows.whitener
+        flat |= np.linalg.eigvalsh(inner)[:, 0] < FLAT / RELATIVE_FLOOR
     precisions[flat], log_dets[flat] = np.eye(d), 0.0
     linear = (precisions @ batch.means[:, :, None])[:, :, 0]
     squared = (linear * batch.means).sum(axis=1)

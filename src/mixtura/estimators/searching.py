@@ -43,6 +43,8 @@ RIDGE_COLUMNS = 15
 TO_COME, TO_COME_PER_ROW = 0.05, 1e-6
 #: A fit is better than another from this gain per unit of weight.
 BETTER = 1e-5
+#: Structures or sizes are few below this number; structures that others then learn from.
+FEW, TEACHERS = 3, ("EEE", "VVI", "VVV")
 #: How unsure a model is that was not fitted.
 UNKNOWN = Fuzziness(np.nan, np.nan)
 #: mclust's letters for scikit-learn's names.
@@ -129,24 +131,23 @@ def search(
     levels = LEVELS if survey.whole else LEVELS[:1]
     with threadpool_limits(1, "blas"):  # of products so small, threads wait longer than they work
         found = searched(survey.grid, partitions(survey.grid), levels)
-    starts = [
-        mixture_of(survey, number, found.batch) if np.isfinite(loglik) else None
-        for number, loglik in enumerate(found.loglik)
-    ]
-    share = (time.perf_counter() - began) / len(starts)
-    settled = found.to_come <= levels[-1][0] * survey.grid.rows.weights.sum()
-    cells: list[Cell | None] = [None] * len(starts)
     asked = {letters_of(name, survey.grid.rows.d): name for name in reversed(names)}
+    places = (survey.grid.number(name, k) for k in sizes for name in asked)
+    numbers = [place for place in places if place is not None]
+    share = (time.perf_counter() - began) / len(numbers)
+    settled = found.to_come <= levels[-1][0] * survey.grid.rows.weights.sum()
+    cells: list[Cell | None] = [None] * len(survey.grid)
 
     def fit(number: int) -> None:
-        cells[number] = cell = fitted(survey, number, starts[number], bool(settled[number]), share)
+        sound = bool(np.isfinite(found.loglik[number]))
+        start = mixture_of(survey, number, found.batch) if sound else None
+        cells[number] = cell = fitted(survey, number, start, bool(settled[number]), share)
         if report is not None:
             report(replace(cell, covariance_type=asked[cell.covariance_type]))
 
-    by_size = sorted(range(len(starts)), key=lambda number: survey.grid.model(number)[1])
     source: Any = survey.em.source
     try:
-        for_each(lambda i: fit(by_size[i]), len(starts), 1 if survey.whole else source.threads)
+        for_each(lambda i: fit(numbers[i]), len(numbers), 1 if survey.whole else source.threads)
         if not survey.whole:
             repair(survey, cells)
     except KeyboardInterrupt:
@@ -193,9 +194,23 @@ def survey_of(
     assert em.total is not None
     centre, variance = em.total.centre[0], float((sample - em.total.centre[0]).var())
     unit = np.sqrt(variance) if variance > 0 else 1.0
-    grid = Grid(Monomials.of((sample - centre) / unit, own), letters, tuple(sizes))
+    monomials = Monomials.of((sample - centre) / unit, own, centre / unit)
+    grid = Grid(monomials, *with_neighbours(letters, sizes, counting, d))
     grid = replace(grid, priors=priors_of(model, em, grid, unit))
     return Survey(model, em, grid, centre, unit, whole)
+
+
+def with_neighbours(
+    letters: tuple[str, ...], sizes: Sequence[int], n: int, d: int
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return structures and sizes, with some more to learn from where there are few."""
+    names = (
+        letters if len(letters) >= FEW or d == 1 else tuple(dict.fromkeys((*letters, *TEACHERS)))
+    )
+    every = set(sizes)
+    if len(every) < FEW:
+        every |= {k + step for k in sizes for step in (-1, 1) if 1 <= k + step <= n}
+    return names, tuple(sorted(every))
 
 
 def largest_problem(

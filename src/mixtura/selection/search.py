@@ -270,6 +270,8 @@ class MixtureSearch(DensityMixin, BaseEstimator):
 def sizes_of(given: Any, n: int, criterion: str) -> tuple[int, ...]:
     """Return the numbers of components in rising order, or raise naming one that is none."""
     sizes: list[Any] = [given] if isinstance(given, Integral) else list(given)
+    if sizes == list(SIZES):  # the default asks for no more than there can be
+        sizes = sizes[:n]
     for k in sizes:
         if isinstance(k, bool) or not isinstance(k, Integral) or int(k) < 1:
             raise InputError(f"n_components holds {k!r}; it takes whole numbers of at least 1.")

@@ -238,3 +238,12 @@ def test_numbers_that_overflow_are_a_collapse(name: str) -> None:
     floor = CovarianceFloor.isotropic(1e-8, 2)
     with pytest.raises(SingularCovarianceError, match=r"covariances\[1\] is nearly singular"):
         family.floored(family.maximised(second, support), floor)
+
+
+def test_one_volume_whatever_the_units() -> None:
+    rng, units = np.random.default_rng(5), np.array([1e-8, 1e8, 1.0])
+    roots = rng.normal(size=(2, 3, 3))
+    scatter = roots @ roots.transpose(0, 2, 1)
+    plain = matrices_of("EVV", scatter, np.array([3.0, 4.0]))
+    scaled = matrices_of("EVV", scatter * units * units[:, None], np.array([3.0, 4.0]))
+    np.testing.assert_allclose(scaled / units / units[:, None], plain, rtol=1e-10)

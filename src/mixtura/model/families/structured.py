@@ -230,6 +230,8 @@ def matrices_of(
     rule, orientation, d = RULES[name[:2]], name[2], scatter.shape[-1]
     if name[1:] == "EE":
         return proportional(name, scatter, weight, start, sweeps)
+    if name == "EVV":
+        return of_one_volume(scatter, weight)
     if orientation == "E":
         return with_common_axes(scatter, weight, rule, start, sweeps)
     if orientation == "I":
@@ -269,6 +271,15 @@ def proportional(
         if spectra.settled(volume, old):
             break
     return volume[..., None, None] * shape[..., None, :, :]
+
+
+def of_one_volume(scatter: FloatArray, weight: FloatArray) -> FloatArray:
+    """Return covariances of one determinant (EVV), by determinants whatever columns' units are."""
+    d = scatter.shape[-1]
+    sign, logs = np.linalg.slogdet(scatter)
+    size = np.where(sign > 0, np.exp(logs / d), 0.0)
+    volume = spectra.free(size.sum(axis=-1, keepdims=True), weight.sum(axis=-1, keepdims=True))
+    return (volume / np.where(size > 0, size, np.inf))[..., None, None] * scatter
 
 
 def inverse_of(matrices: FloatArray) -> FloatArray:
