@@ -40,7 +40,7 @@ NUMPY_PASSES, PATIENCE = 300, 3.0
 #: Columns up to which the second tree is worth its time.
 RIDGE_COLUMNS = 15
 #: Gain still to come at the end, in nats, or per unit of weight where that is more.
-TO_COME, TO_COME_PER_ROW = 0.05, 1e-6
+TO_COME, TO_COME_PER_ROW = 0.05, 1e-5
 #: A fit is better than another from this gain per unit of weight.
 BETTER = 1e-5
 #: Structures or sizes are few below this number; structures that others then learn from.
