@@ -36,7 +36,7 @@ from mixtura.sources.threads import for_each
 WHOLE_ROWS, SAMPLE_ROWS = 2000, 1000
 #: Passes over the rows that a model takes, times what NumPy takes of machine code's time; and
 #: seconds of it that are worth waiting for a compiler.
-NUMPY_PASSES, PATIENCE = 300, 3.0
+NUMPY_PASSES, PATIENCE = 600, 3.0
 #: Columns up to which the second tree is worth its time.
 RIDGE_COLUMNS = 15
 #: Gain still to come at the end, in nats, or per unit of weight where that is more.
