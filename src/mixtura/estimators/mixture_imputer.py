@@ -176,7 +176,7 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
         self._validate_params()
         rows, incomplete = validated_table(self, X, fitting=True)
         self.model_, self.n_iter_ = fitted_model(self, rows, incomplete)
-        if self.shrinkage == 0 and self.model_.collapsed_.any():
+        if self.model_.collapsed_.any():
             message = (
                 "A component has collapsed onto a point or a plane, and is too sure of missing "
                 "cells. Use a larger shrinkage or fewer components."
