@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from mixtura import Status
-from mixtura.algorithms.loop import Ended, iterate, settled
+from mixtura.algorithms.loop import Ended, asks_to_stop, iterate, settled
 from mixtura.algorithms.stopping import ROUNDING, Stopping, StoppingRule
 
 NEVER = StoppingRule(Stopping.MEAN, 0.0)
@@ -94,3 +95,11 @@ def test_losses_are_judged_by_the_objective_and_the_weight() -> None:
     assert settled(-1e6, -1e6 * (1 + small), 1.0) is Status.CONVERGED
     assert settled(0.0, -small * 100, 100.0) is Status.CONVERGED
     assert settled(0.0, -small * 300, 100.0) is Status.PRECISION
+
+
+def test_only_true_itself_asks_to_stop() -> None:
+    for answer in (True, np.True_):
+        assert asks_to_stop(lambda step, answer=answer: answer, None)
+    for answer in (None, False, np.False_, 1, "yes", np.ones(2)):
+        assert not asks_to_stop(lambda step, answer=answer: answer, None)
+    assert not asks_to_stop(None, None)

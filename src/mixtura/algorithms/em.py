@@ -12,7 +12,7 @@ import numpy as np
 
 from mixtura._errors import SingularCovarianceError
 from mixtura.algorithms.acceleration import Path, accelerated_step, plain_step
-from mixtura.algorithms.loop import Ended, Run, iterate
+from mixtura.algorithms.loop import Ended, Run, asks_to_stop, iterate
 from mixtura.algorithms.source import Source
 from mixtura.algorithms.stopping import Status, StoppingRule, remaining
 from mixtura.algorithms.total import covariance_of
@@ -299,8 +299,7 @@ class EM:
             to_come = remaining(values) / rule.weight
             gain = values[-1] - values[-2]
             step = Step(restart, len(values) - 1, values[-1], gain, to_come, state.mixture)
-            answer = callback(step)
-            return isinstance(answer, bool | np.bool_) and bool(answer)
+            return asks_to_stop(callback, step)
 
         advance = accelerated_step if accelerate else plain_step
         updates = count(1)

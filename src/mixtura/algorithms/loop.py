@@ -6,7 +6,9 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
 
 from mixtura.algorithms.stopping import ROUNDING, Status
 
@@ -52,6 +54,12 @@ class Run(Generic[S]):
     values: tuple[float, ...]
     seconds: tuple[float, ...]
     status: Status
+
+
+def asks_to_stop(callback: Callable[[Any], Any] | None, step: Any) -> bool:
+    """Show a step to a callback, if there is one; return whether it says so by true itself."""
+    answer = None if callback is None else callback(step)
+    return isinstance(answer, bool | np.bool_) and bool(answer)
 
 
 def iterate(

@@ -26,9 +26,11 @@ from mixtura.cli.options import (
     TableArgument,
     ThreadsOption,
     check_choice,
+    check_no_fit,
     names_in,
     naming,
 )
+from mixtura.io.arrow import pa
 from mixtura.io.columns import Numeric, missing_counts, numeric_columns
 from mixtura.io.table import Table, counted
 from mixtura.io.tables import STREAM, check_writable, numbered, read_table, write_table
@@ -144,9 +146,7 @@ def check_usage(
     as_json: bool,
 ) -> None:
     """Raise where options do not go together."""
-    given = [flag for flag, value in fitting.items() if value is not None]
-    if model is not None and given:
-        raise typer.BadParameter(f"{given[0]} is about a fit, and --model brings a fitted one.")
+    check_no_fit(model, fitting)
     if draws is not None and std:
         raise typer.BadParameter("--std goes with best guesses; draws show their spread.")
     if output == STREAM and (draws is not None or as_json):
@@ -158,7 +158,7 @@ def check_kept(source: Table, numeric: Numeric) -> None:
     """Raise where whole numbers are too large to become decimal ones, as filling in needs."""
     for name in missing_counts(numeric):
         values = numeric.X[:, numeric.names.index(name)]
-        is_whole = "int" in str(source.columns.column(name).type)
+        is_whole = pa.types.is_integer(source.columns.column(name).type)
         if is_whole and np.nanmax(np.abs(values), initial=0.0) >= EXACT:
             raise TableError(
                 f"{source.source}: column '{name}' holds missing cells and whole numbers above "

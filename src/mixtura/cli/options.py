@@ -179,6 +179,13 @@ def check_choice(
             raise typer.BadParameter(f"{one} and {other} both name {named('column', shared)}.")
 
 
+def check_no_fit(model: Path | None, options: dict[str, Any]) -> None:
+    """Raise where an option is about a fit, and a model is given that has been fitted."""
+    given = [flag for flag, value in options.items() if value is not None]
+    if model is not None and given:
+        raise typer.BadParameter(f"{given[0]} is about a fit, and --model brings a fitted one.")
+
+
 def in_flags(text: str) -> str:
     """Return a message of the library with its parameters called as the options are."""
     text = ASIDE.sub("", text)

@@ -30,6 +30,7 @@ from mixtura.cli.options import (
     NaOption,
     QuietOption,
     ThreadsOption,
+    check_no_fit,
     naming,
 )
 from mixtura.cli.progress import Watch, shown, stopping_on_interrupt
@@ -165,9 +166,7 @@ def check_usage(
         raise typer.BadParameter("give either a table of RATINGS or a model (-m), and not both.")
     if user is not None and own is not None:
         raise typer.BadParameter("--user and --ratings name two users; give one of them.")
-    given = [flag for flag, value in fitting.items() if value is not None]
-    if model is not None and given:
-        raise typer.BadParameter(f"{given[0]} is about a fit, and --model brings a fitted one.")
+    check_no_fit(model, fitting)
     given = [flag for flag, value in reading.items() if value is not None]
     if ratings is None and own is None and given:
         raise typer.BadParameter(f"{given[0]} is about a table, and none is to be read.")

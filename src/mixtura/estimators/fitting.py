@@ -18,6 +18,7 @@ from sklearn.utils import check_random_state
 
 from mixtura._errors import InputError
 from mixtura.algorithms.em import EM, FitResult, Step
+from mixtura.algorithms.loop import asks_to_stop
 from mixtura.algorithms.restarts import Selection, relative_floor, select
 from mixtura.algorithms.starts import from_responsibilities, start_by
 from mixtura.algorithms.stopping import Status, Stopping, StoppingRule
@@ -31,7 +32,7 @@ from mixtura.estimators.validation import (
     start_array,
     start_mixture,
 )
-from mixtura.kernels import work
+from mixtura.kernels import MASKED, work
 from mixtura.model import ConjugatePrior, Family, Mixture, family_named
 from mixtura.model.families.base import FloatArray
 from mixtura.model.mixture import as_finite, check_one_column, check_symmetric
@@ -92,7 +93,7 @@ def warn_of_patterns(source: SortedSource, k: int, covariance_type: str) -> None
     seconds = source.work * 1e-9 / source.threads
     if seconds < HOPELESS:
         return
-    diag = 1.5e-9 * work(source.n_rows, source.n_features, k, "diag") / source.threads
+    diag = 1e-9 * MASKED * work(source.n_rows, source.n_features, k, "diag") / source.threads
     warnings.warn(
         f"X misses cells in {source.n_patterns} different patterns over {source.n_features} "
         f"columns: with covariance_type={covariance_type!r} each needs factorisations of its own, "
@@ -251,8 +252,7 @@ def observer(estimator: Any, ended: threading.Event) -> Callable[[Step], bool]:
                 text += ", gain %.3g, %.2f s"
                 values += [step.gain, time.perf_counter() - began]
             logger.info(text, *values)
-        answer = None if estimator.callback is None else estimator.callback(step)
-        if isinstance(answer, bool | np.bool_) and answer:
+        if asks_to_stop(estimator.callback, step):
             ended.set()
         return ended.is_set()
 

@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from mixtura._errors import InputError
 from mixtura.algorithms.holes import column_means
 from mixtura.algorithms.kmeans import Clustering, cluster
+from mixtura.algorithms.loop import asks_to_stop
 from mixtura.algorithms.seeding import METHODS, chosen_rows, means_for, rows_at, seed
 from mixtura.algorithms.source import OneBlock, Source
 from mixtura.algorithms.stopping import Status
@@ -471,8 +472,7 @@ def observer(estimator: KMeans, restart: int) -> Callable[[NDArray[Any], list[fl
         if estimator.verbose:
             text = "start %d, iteration %d: squared shift of the centres %.6g"
             logger.info(text, step.restart, step.iteration, step.shift)
-        answer = None if estimator.callback is None else estimator.callback(step)
-        return isinstance(answer, bool | np.bool_) and bool(answer)
+        return asks_to_stop(estimator.callback, step)
 
     return report
 

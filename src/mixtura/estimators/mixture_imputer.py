@@ -184,7 +184,7 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
             self.model_, self.n_iter_ = fitted_model(self, self.n_components, rows, incomplete)
         if self.model_.status_ is Status.MAX_ITER:
             warnings.warn(Status.MAX_ITER.value, ConvergenceWarning, stacklevel=2)
-        if self.shrinkage == 0 and self.model_.collapsed_.any():
+        if self.model_.collapsed_.any():
             message = (
                 "A component has collapsed onto a point or a plane, and is too sure of missing "
                 "cells. Use a larger shrinkage or fewer components."

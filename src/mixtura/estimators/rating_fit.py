@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from mixtura._errors import InputError
-from mixtura.algorithms.loop import Run
+from mixtura.algorithms.loop import Run, asks_to_stop
 from mixtura.algorithms.ratings import (
     LEAST,
     Prior,
@@ -101,8 +101,7 @@ def observer(model: Any, restart: int) -> Callable[[State, list[float]], bool]:
         if model.verbose:
             text = "start %d, iteration %d: lower bound %.6f"
             logger.info(text, step.restart, step.iteration, step.lower_bound)
-        answer = None if model.callback is None else model.callback(step)
-        return isinstance(answer, bool | np.bool_) and bool(answer)
+        return asks_to_stop(model.callback, step)
 
     return report
 

@@ -17,6 +17,8 @@ ENGINES = ("auto", "numpy", "numba")
 NUMBA_WORK = 2e6
 #: The same where cells are missing: NumPy then takes some twenty times as long as machine code.
 INCOMPLETE_WORK = 1e5
+#: What a pass costs where columns are independent and every cell is asked whether it is observed.
+MASKED = 1.5
 
 
 class Kernels(Protocol):
@@ -58,7 +60,7 @@ def work(
     if patterns is not None and family.correlated:
         return n_rows * per_row + n_components * pair_work(patterns, n_features, _full_pair)
     per_pair = _full_pair(n_features) if family.form == "full" else 1.2 + 0.25 * n_features
-    masked = 1.0 if patterns is None else 1.5  # what is observed is asked of every cell
+    masked = 1.0 if patterns is None else MASKED
     return masked * n_rows * (per_row + n_components * per_pair)
 
 

@@ -22,7 +22,7 @@ LEFT = 1e-3
 
 @njit(fastmath=FLAGS, error_model="numpy")
 def load_short(X, start, runs, means, j, x):
-    """Transpose a shared tile about mean ``j``, missing deviations zero; return its rows."""
+    """Transpose a shared tile about mean ``j``, missing deviations zero."""
     d = X.shape[1]
     stop = runs[-1] - start
     for b in range(ROWS):

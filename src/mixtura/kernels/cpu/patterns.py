@@ -42,7 +42,7 @@ def find_run(X, start, missing):
 
 @njit(error_model="numpy")
 def separated(missing, seen, lost):
-    """Write the numbers of observed and missing columns; return how many are missing."""
+    """Write the numbers of observed and of missing columns."""
     m = 0
     for i in range(len(missing)):
         if missing[i]:
@@ -50,7 +50,6 @@ def separated(missing, seen, lost):
             m += 1
         else:
             seen[i - m] = i
-    return m
 
 
 @njit(error_model="numpy")
