@@ -8,7 +8,7 @@ import pytest
 from mixtura import Mixture
 from mixtura.algorithms import batch as batches
 from mixtura.algorithms.batch import Batch, Climbed, Layout, Monomials, Priors
-from mixtura.estimators.searching import in_form
+from mixtura.estimators.survey import in_form
 from mixtura.kernels import reference
 from mixtura.model import ConjugatePrior, family_named, maximise
 from mixtura.model.families.base import FloatArray

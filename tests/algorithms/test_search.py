@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -125,3 +127,32 @@ def test_models_without_a_fit_take_what_they_can_get() -> None:
     lost[number] = -np.inf
     again = search.ordered(grid, Climbed(found.batch, lost, found.to_come), 1e-3)
     assert np.isfinite(again.loglik[number])
+
+
+def test_mixtures_are_updated_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = grid_of()
+    whole = searched(grid, [cut(grid)])
+    calls: list[int] = []
+
+    def backwards(function: Callable[[int], None], n: int) -> None:
+        calls.append(n)
+        for i in reversed(range(n)):
+            function(i)
+
+    monkeypatch.setattr(search, "PART", 400)  # values; a model of one component has 80
+    parts = searched(replace(grid, each=backwards), [cut(grid)])
+    assert max(calls) > 5
+    assert_close(parts.loglik, whole.loglik, 1e-6)
+    assert_close(parts.batch.means, whole.batch.means, 1e-3)
+
+
+def test_models_learn_from_other_rows() -> None:
+    grid = grid_of(n=200)
+    found = searched(grid, [cut(grid)])
+    number = grid.number("VVV", 3) or 0
+    bad = grid.start([number], [np.eye(3)[np.arange(200) % 3].T])  # groups that are none
+    batch = found.batch.replaced([number], bad, [0])
+    new, changed = search.learnt(replace(grid, rows=grid_of(seed=0, n=160).rows), batch, 1e-3)
+    alone = search.climb(grid_of(seed=0, n=160).rows, bad, 200, 0.1)
+    assert number in changed
+    assert new.loglik[number] > alone.loglik[0] + 1.0

@@ -91,6 +91,16 @@ def test_settings_reach_the_model(run: Any, table: Path, tmp_path: Path) -> None
     assert {name: settings[name] for name in expected} == expected
 
 
+def test_starts_without_k_are_beside_what_the_search_has_found(
+    run: Any, table: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "m.mixtura"
+    run("fit", table, "--columns", "x,y", "--n-init", 3, "-o", path)
+    assert len(load(path).restarts_) == 3
+    words = run("fit", "--help").stdout.replace("│", " ").split()
+    assert "the first is what the search has found" in " ".join(words)
+
+
 def test_without_k_the_number_has_the_least_bic(run: Any, table: Path, tmp_path: Path) -> None:
     path = tmp_path / "m.mixtura"
     arguments = ("fit", table, "--drop", "w", "--covariance", "EII")

@@ -87,6 +87,7 @@ def test_choices_that_agree() -> None:
         ("Raise max_iter, or raise tol.", "Raise --max-iter, or raise --tol."),
         ("a covariance_type or n_init", "a --covariance or --n-init"),
         ("sample_weight is zero", "--weights is zero"),
+        ("covariance_types: 'E', or prior='conjugate'", "--structures: 'E', or --prior"),
         ("a floor (reg_covar, or min_variance in run_em).", "a floor (--reg-covar)."),
         ("(reg_covar in GaussianMixture, min_variance in m_step and run_em)", "(--reg-covar)"),
         ("column 'tol' in tol.csv, a_tol and atoll", "column 'tol' in tol.csv, a_tol and atoll"),

@@ -123,7 +123,9 @@ def test_no_more_components_than_rows(run: Any, tmp_path: Path) -> None:
     assert message.endswith("t.csv has 3 rows that count; --min-k 4 needs at least 4.\n")
     path.write_text("a\n1\n")
     message = run("select", path, code=3).stderr
-    assert message.endswith("t.csv has 1 row that counts; --min-k 1 needs at least 2.\n")
+    assert message.endswith("t.csv has 1 row that counts; a search needs at least 2.\n")
+    path.write_text("a,b\n1,2\n,\n")  # a row without a cell does not count
+    assert "1 row that counts" in run("select", path, code=3).stderr
 
 
 @pytest.mark.parametrize(
@@ -131,6 +133,8 @@ def test_no_more_components_than_rows(run: Any, tmp_path: Path) -> None:
     [
         (("--min-k", 3, "--max-k", 2), "it is more than --max-k 2."),
         (("--structures", "VVV,round"), "'round' is not one of full, tied,"),
+        (("--structures", "all,EII"), "--structures: 'all' stands alone: give 'all', or names"),
+        (("--structures", ""), "--structures: it names no structure"),
         (("--criterion", "nec", "--min-k", 2), "--min-k must be 1."),
         (("--criterion", "best"), "'best' is not one of"),
         (("--max-k", 0), "greater than or equal to 1"),
@@ -141,6 +145,40 @@ def test_wrong_options_are_named(
 ) -> None:
     message = run("select", table, *options, code=2).stderr
     assert words in " ".join(message.replace("│", " ").split())
+
+
+def test_errors_speak_of_options(run: Any, table: Path, tmp_path: Path) -> None:
+    message = run("select", table, "--structures", "E,VVV", code=3).stderr
+    assert "table.csv: --structures: 'E' is for one column; with 3 columns" in message
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n5,7\n")
+    message = run("select", tmp_path / "t.csv", "--criterion", "aicc", code=3).stderr
+    assert "Use fewer components, other --structures or --criterion 'bic'." in message
+    message = run("select", tmp_path / "t.csv", "--min-k", 3, code=3).stderr
+    assert message.endswith("use fewer components, or --prior.\n")
+
+
+def test_a_structure_with_two_names_is_listed_once(run: Any, table: Path) -> None:
+    options = ("--structures", "full,VVV", "--max-k", 2, "--json")
+    found = json.loads(run("select", table, *options).stdout)
+    assert [row["covariance_type"] for row in found["models"]] == ["full", "full"]
+
+
+@pytest.mark.parametrize(
+    ("criterion", "title"),
+    [("aicc", "AICc"), ("icl", "ICL"), ("sabic", "SABIC"), ("nec", "NEC"), ("aic", "AIC")],
+)
+def test_the_value_of_the_criterion_is_printed(
+    run: Any, table: Path, criterion: str, title: str
+) -> None:
+    arguments = ("select", table, *SMALL, "--criterion", criterion)
+    found = json.loads(run(*arguments, "--json").stdout)
+    value = min(row[criterion] for row in found["models"])
+    assert found[criterion] == value
+    shown = f"{value:.3g}" if criterion == "nec" else f"{value:,.2f}"
+    lines = [line.split() for line in run(*arguments).stdout.splitlines()]
+    assert [title, shown] in lines
+    assert [title, "EII", "VVI", "VVV"] in lines
+    assert any(line[:3] == ["*", "least", title] for line in lines)
 
 
 def test_structures_in_words() -> None:

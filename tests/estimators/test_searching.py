@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mixtura import GaussianMixture
+from mixtura import GaussianMixture, Mixture
 from mixtura.algorithms.search import is_nested
 from mixtura.algorithms.stopping import Status
-from mixtura.estimators import searching
-from mixtura.estimators.searching import Cell, letters_of, search
+from mixtura.estimators import searching, survey
+from mixtura.estimators.searching import Cell, Fit, climbed, search
+from mixtura.estimators.survey import letters_of
 from mixtura.model import family_named
 from problems import Array, assert_close, random_rows, with_holes
 
@@ -37,6 +39,12 @@ def assert_ordered(cells: dict[tuple[str, int], Cell], least: float) -> None:
         for (other, same), beyond in cells.items():
             if k == same and is_nested(letters_of(name, 2), letters_of(other, 2)):
                 assert beyond.log_likelihood >= cell.log_likelihood - least
+
+
+def larger_than_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(survey, "WHOLE_ROWS", 0)
+    monkeypatch.setattr(survey, "SAMPLE_ROWS", 60)
+    monkeypatch.setattr(survey, "OTHER_ROWS", 80)
 
 
 def test_a_cell_tells_of_its_mixture() -> None:
@@ -65,13 +73,52 @@ def test_no_fit_can_be_gone_on_from_far() -> None:
 def test_larger_tables_go_on_from_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     X = rows_of()
     whole = found(X)
-    monkeypatch.setattr(searching, "WHOLE_ROWS", 0)
-    monkeypatch.setattr(searching, "SAMPLE_ROWS", 60)
+    larger_than_samples(monkeypatch)
     sampled = found(X)
     assert_ordered(sampled, 0.1)
     for model, cell in sampled.items():
         assert cell.log_likelihood > whole[model].log_likelihood - 3.0
     assert found(X)["full", 3].log_likelihood == sampled["full", 3].log_likelihood
+
+
+def test_fits_of_larger_tables_learn_from_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    larger_than_samples(monkeypatch)
+    X = np.random.default_rng(8).normal(size=(400, 3)) ** 3
+    learnt = found(X)
+    monkeypatch.setattr(searching, "learnt", lambda grid, batch, level: (batch, ()))
+    alone = found(X)
+    gains = {
+        model: cell.log_likelihood - alone[model].log_likelihood for model, cell in learnt.items()
+    }
+    assert max(gains.values()) > 1.0
+    assert min(gains.values()) > -0.1
+
+
+def test_an_interrupt_keeps_fits_that_have_not_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    larger_than_samples(monkeypatch)
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(searching, "learnt", stop)
+    cells = found(rows_of())
+    assert len(cells) == len(NAMES) * len(SIZES)
+    best = cells["full", 3]
+    assert best.mixture is not None
+    assert best.log_likelihood == pytest.approx(best.mixture.log_prob(rows_of()).sum(), rel=1e-10)
+    monkeypatch.setattr(searching, "climbed", stop)
+    with pytest.raises(KeyboardInterrupt):
+        found(rows_of())
+
+
+def test_a_table_too_flat_for_its_sample_leaves_no_fit() -> None:
+    X = np.c_[rows_of(), np.zeros(120)]
+    where = survey.survey_of(MODEL, X, None, False, ("full",), (2,))
+    flat = Mixture([0.5, 0.5], np.zeros((2, 3)), np.zeros((2, 3, 3)), "full")
+    where = replace(where, em=replace(where.em, floor=None))
+    fit = climbed(where, 0, Fit(flat), 1e-3)
+    assert fit.mixture is None
+    assert searching.told(where, 0, Fit(flat)).degenerate
 
 
 def test_weights_are_repeated_rows() -> None:
@@ -116,8 +163,6 @@ def test_one_column_has_two_structures() -> None:
     assert [cell.covariance_type for cell in cells] == ["E"] * 3 + ["V"] * 3 + ["tied"] * 3
     assert cells[1].log_likelihood == cells[7].log_likelihood
     assert cells[1].n_parameters == 4
-    assert letters_of("diag", 1) == "VII"
-    assert letters_of("diag", 2) == "VVI"
 
 
 def test_collapse_is_told() -> None:
@@ -165,7 +210,7 @@ def test_a_column_that_tells_nothing_changes_no_number_of_components() -> None:
 def test_a_model_alone_learns_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
     X = np.random.default_rng(8).normal(size=(150, 3)) ** 3
     (alone,) = search(MODEL, X, None, False, ("VVI",), (4,))
-    monkeypatch.setattr(searching, "FEW", 0)
+    monkeypatch.setattr(survey, "FEW", 0)
     (without,) = search(MODEL, X, None, False, ("VVI",), (4,))
     assert alone.covariance_type == "VVI"
     assert alone.log_likelihood > without.log_likelihood + 1.0

@@ -90,6 +90,7 @@ def test_frames_other_estimators_and_single_splits() -> None:
         ({"cv": 1}, "cv=1 must lie between 2 and the 80 rows"),
         ({"cv": 81}, "cv=81 must lie between 2 and the 80 rows"),
         ({"cv": True}, "cv=True must lie"),
+        ({"cv": []}, "cv holds no folds"),
         ({"sample_weight": [-1.0] * 80}, "[Nn]egative"),
         ({"cv": 3, "sample_weight": [1.0, 1.0] + [0.0] * 78}, "and the 2 rows that count"),
         ({"cv": [(range(79), [79])], "sample_weight": [1] * 79 + [0]}, "fold 0 .* no row"),
@@ -103,6 +104,8 @@ def test_what_cannot_be_used(arguments: dict[str, object], words: str) -> None:
 def test_what_is_no_density_or_no_table() -> None:
     with pytest.raises(InputError, match="KMeans, which has no score_samples"):
         cross_validate(KMeans(2), two_groups())
+    with pytest.raises(InputError, match="the class GaussianMixture; give an estimator of it"):
+        cross_validate(GaussianMixture, two_groups())
     for X in ([1.0, 2.0], [["a", "b"]]):
         with pytest.raises(InputError, match="X must be a table of numbers"):
             cross_validate(GaussianMixture(), X)

@@ -40,11 +40,23 @@ LEVELS = ((1e-3, 3), (1e-5, 5))
 TRUSTED = 0.02
 #: Components that are split, of each model.
 SPLITS = 4
+#: Values of a part of the mixtures that are updated side by side: components times rows.
+PART = 400_000
 #: Letters of a structure, from what restricts most.
 LETTERS = "IEV"
 
 #: Labels (n,) of a number of groups.
 Partition = Callable[[int], Integers]
+
+
+#: Calls a function with each of the numbers below another.
+Each = Callable[[Callable[[int], None], int], None]
+
+
+def one_by_one(function: Callable[[int], None], n: int) -> None:
+    """Call a function with each of the numbers below ``n``."""
+    for i in range(n):
+        function(i)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +73,15 @@ class Grid:
         Numbers of components, rising.
     priors : Priors or None
         Of the models, in their order.
+    each : callable
+        Calls a function with each of the numbers below a second argument, on threads or not.
     """
 
     rows: Monomials
     names: tuple[str, ...]
     sizes: tuple[int, ...]
     priors: Priors | None = None
+    each: Each = one_by_one
 
     def __len__(self) -> int:
         return len(self.names) * len(self.sizes)
@@ -105,6 +120,26 @@ class Grid:
         weighted = np.vstack(resp) * self.rows.weights
         return maximise(empty, moments(self.rows, weighted, np.zeros(len(layout))), blank=True)
 
+    def climb(self, batch: Batch, n_updates: int, goal: float) -> Climbed:
+        """Return what ``climb`` makes of mixtures: part by part, which caches and threads like."""
+        layout = batch.layout
+        values = np.cumsum(layout.counts) * len(self.rows.weights)
+        bounds = np.searchsorted(values, np.arange(PART, values[-1], PART), side="right")
+        parts = [part for part in np.split(np.arange(len(layout)), bounds) if len(part) > 0]
+        if len(parts) == 1:
+            return climb(self.rows, batch, n_updates, goal)
+        found: dict[int, Climbed] = {}
+
+        def one(i: int) -> None:
+            with np.errstate(all="ignore"):  # the setting is a thread's own
+                found[i] = climb(self.rows, batch.subset(parts[i]), n_updates, goal)
+
+        self.each(one, len(parts))
+        reached = Climbed(batch, np.zeros(len(layout)), np.zeros(len(layout)))
+        for i, part in enumerate(parts):
+            reached = reached.replaced(part, found[i], np.arange(len(part)))
+        return reached
+
 
 def searched(
     grid: Grid, partitions: Sequence[Partition], levels: Sequence[tuple[float, int]] = LEVELS
@@ -121,16 +156,31 @@ def _searched(
     for level, rounds in levels:
         goal = level * float(grid.rows.weights.sum())
         if level != LEVELS[0][0]:
-            found = climb(grid.rows, found.batch, LONGEST, goal)
-        fresh = np.ones(len(grid), dtype=np.bool_)
-        for _ in range(rounds):
-            owners, resp = suggestions(grid, found, fresh)
-            if len(owners) == 0:
-                break
-            new = improved(grid, found, owners, grid.start(owners, resp), goal)
-            fresh = new.loglik != found.loglik
-            found = new
+            found = grid.climb(found.batch, LONGEST, goal)
+        found = taught(grid, found, goal, rounds)
     return ordered(grid, found, goal)
+
+
+def taught(grid: Grid, found: Climbed, goal: float, rounds: int) -> Climbed:
+    """Return the models after some rounds of learning from their neighbours."""
+    fresh = np.ones(len(grid), dtype=np.bool_)
+    for _ in range(rounds):
+        owners, resp = suggestions(grid, found, fresh)
+        if len(owners) == 0:
+            break
+        new = improved(grid, found, owners, grid.start(owners, resp), goal)
+        fresh = new.loglik != found.loglik
+        found = new
+    return found
+
+
+def learnt(grid: Grid, batch: Batch, level: float) -> tuple[Climbed, Integers]:
+    """Return what models make of a grid's rows after a round, and which did learn."""
+    goal = level * float(grid.rows.weights.sum())
+    with np.errstate(all="ignore"):
+        found = grid.climb(batch, LONGEST, goal)
+        new = taught(grid, found, goal, 1)
+    return new, np.flatnonzero(new.loglik != found.loglik)
 
 
 def ordered(grid: Grid, found: Climbed, goal: float) -> Climbed:
@@ -165,9 +215,9 @@ def started(grid: Grid, partitions: Sequence[Partition]) -> Climbed:
     owners = np.repeat(np.arange(len(grid)), len(partitions))
     resp = [each for number in range(len(grid)) for each in hot[grid.model(number)[1]]]
     goal = LEVELS[0][0] * float(grid.rows.weights.sum())
-    tried = climb(grid.rows, grid.start(owners, resp), SHORT, goal)
+    tried = grid.climb(grid.start(owners, resp), SHORT, goal)
     hope = tried.loglik + np.minimum(tried.to_come, TRUSTED * float(grid.rows.weights.sum()))
-    return climb(grid.rows, tried.batch.subset(best_of(owners, hope)), LONGEST, goal)
+    return grid.climb(tried.batch.subset(best_of(owners, hope)), LONGEST, goal)
 
 
 def improved(grid: Grid, found: Climbed, owners: Integers, batch: Batch, goal: float) -> Climbed:
@@ -178,7 +228,7 @@ def improved(grid: Grid, found: Climbed, owners: Integers, batch: Batch, goal: f
     value = found.loglik + np.minimum(found.to_come, goal)
     trusted = TRUSTED * float(grid.rows.weights.sum())
     for n_updates in TRIALS:
-        tried = climb(grid.rows, batch, n_updates, goal)
+        tried = grid.climb(batch, n_updates, goal)
         hope = tried.loglik + np.minimum(2.0 * tried.to_come, trusted)
         going = np.isneginf(value[owners])  # where there is nothing yet, all go on
         going[best_of(owners, hope)] = True
@@ -186,7 +236,7 @@ def improved(grid: Grid, found: Climbed, owners: Integers, batch: Batch, goal: f
         batch, owners = tried.batch.subset(np.flatnonzero(going)), owners[going]
         if len(owners) == 0:
             return found
-    tried = climb(grid.rows, batch, LONGEST, goal)
+    tried = grid.climb(batch, LONGEST, goal)
     reached = tried.loglik + np.minimum(tried.to_come, goal)
     first = best_of(owners, reached)
     first = first[reached[first] > value[owners[first]] + 2.0 * goal]

@@ -88,7 +88,14 @@ def fit(
     labels: LabelsOption = None,
     na: NaOption = None,
     seed: SeedOption = 0,
-    n_init: Annotated[int, typer.Option(min=1, help="Starts; the best result is kept.")] = 1,
+    n_init: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Starts; the best result is kept. Without -k, the starts of each number; the "
+            "first is what the search has found.",
+        ),
+    ] = 1,
     init: Annotated[Init, typer.Option(help="How a start is chosen.")] = Init.kmeans,
     max_iter: MaxIterOption = 1000,
     tol: Annotated[

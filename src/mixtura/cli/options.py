@@ -23,6 +23,8 @@ ENDINGS = ".csv .tsv .txt (also .gz) .parquet .arrow .feather .npy .npz"
 FLAGS = {
     "algorithm": "--algorithm",
     "covariance_type": "--covariance",
+    "covariance_types": "--structures",
+    "criterion": "--criterion",
     "engine": "--engine",
     "init_params": "--init",
     "max_iter": "--max-iter",
@@ -188,7 +190,7 @@ def check_no_fit(model: Path | None, options: dict[str, Any]) -> None:
 
 def in_flags(text: str) -> str:
     """Return a message of the library with its parameters called as the options are."""
-    text = ASIDE.sub("", text)
+    text = ASIDE.sub("", text).replace("prior='conjugate'", "--prior")
     return PARAMETER.sub(lambda match: FLAGS[match[1]] + (" " if match[2] else ""), text)
 
 

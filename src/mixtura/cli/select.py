@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from mixtura import MixtureSearch, TableError
-from mixtura.cli.console import INTERRUPTED, hush
+from mixtura.cli.console import INTERRUPTED, hush, number
 from mixtura.cli.fit import parameters_of, report_constant
 from mixtura.cli.fitting import Rows, deliver, missing_line, read_rows
 from mixtura.cli.models import (
@@ -40,9 +40,11 @@ from mixtura.cli.options import (
 )
 from mixtura.cli.progress import models_shown
 from mixtura.estimators.automatic import MOST
-from mixtura.estimators.searching import letters_of
+from mixtura.estimators.survey import letters_of
 from mixtura.io.table import counted
-from mixtura.selection.search import NEAR, Table, names_of
+from mixtura.model.criteria import counts
+from mixtura.selection.choosing import NEAR, Table
+from mixtura.selection.search import names_of
 
 BEST, NEARLY, DEGENERATE = "*", "+", "-"
 TOLD = 5  # models nearly as good
@@ -114,7 +116,8 @@ def select(
         prior="conjugate" if prior else None,
     )
     started = time.monotonic()
-    n_models = len(sizes) * len(names_of(names, rows.numeric.X.shape[1]))
+    with naming(rows.table, rows.numeric.names):
+        n_models = len(sizes) * len(names_of(names, rows.numeric.X.shape[1]))
     run(search, rows, n_models, visible=not quiet)
     result, best = found(search, rows), search.best_estimator_
     result |= {"seconds": time.monotonic() - started, "seed": seed}
@@ -128,8 +131,13 @@ def select(
 def structures_in(option: str) -> str | list[str]:
     """Return the names of structures, or ``all``; raise naming one that is none."""
     names = names_in(option) or []
-    if names in ([], ["all"]):
+    if names == ["all"]:
         return "all"
+    if not names or "all" in names:
+        problem = "'all' stands alone" if names else "it names no structure"
+        raise typer.BadParameter(
+            f"{problem}: give 'all', or names such as EEE,VVV.", param_hint="--structures"
+        )
     for name in names:
         if name not in list(Covariance):
             raise typer.BadParameter(
@@ -150,11 +158,12 @@ def check_sizes(min_k: int, max_k: int, criterion: Criterion) -> None:
 
 def sizes_for(min_k: int, max_k: int, rows: Rows) -> range:
     """Return the numbers of components to try, as far as there are rows that count."""
-    n = len(rows.numeric.X) if rows.weights is None else int(np.count_nonzero(rows.weights))
+    n = int(np.count_nonzero(counts(rows.numeric.X, rows.weights)))
     if n < max(2, min_k):
+        what = f"--min-k {min_k}" if min_k > 1 else "a search"
         raise TableError(
             f"{rows.table.source} has {counted(n, 'row')} that {'counts' if n == 1 else 'count'}; "
-            f"--min-k {min_k} needs at least {max(2, min_k)}."
+            f"{what} needs at least {max(2, min_k)}."
         )
     return range(min_k, min(max_k, n) + 1)
 
@@ -181,6 +190,7 @@ def found(search: MixtureSearch, rows: Rows) -> dict[str, Any]:
         "models": models,
         "near_best": near_best(search.table_, search.criterion, search.best_index_),
         **likelihood,
+        search.criterion: search.best_score_,
         **description(best, rows.numeric.names),
     }
 
@@ -198,7 +208,8 @@ def near_best(table: Table, criterion: str, best: int) -> list[dict[str, Any]]:
 
 def lines(result: dict[str, Any]) -> dict[str, str]:
     """Return what was read and chosen, as names and values for people."""
-    title = result["criterion"].upper()
+    criterion = result["criterion"]
+    title, value = title_of(criterion), shown_as(result[criterion], criterion, ",.2f")
     models, seconds = counted(len(result["models"]), "model"), result["seconds"]
     near = result["near_best"]
     told = ", ".join(f"{each['covariance_type']} {each['n_components']}" for each in near[:TOLD])
@@ -213,6 +224,7 @@ def lines(result: dict[str, Any]) -> dict[str, str]:
         "structure": in_words(letters, result["n_columns"]),
         **({"nearly as good": told + more} if near else {}),
         **likelihood_lines(result),
+        title: value,
     }
 
 
@@ -224,6 +236,16 @@ def in_words(letters: str, n_columns: int) -> str:
     if shape == "I":
         return f"spheres, {VOLUME[volume]}"
     return f"{VOLUME[volume]}, {SHAPE[shape]}, {ORIENTATION[orientation]}"
+
+
+def title_of(criterion: str) -> str:
+    """Return the name of a criterion as its field writes it."""
+    return "AICc" if criterion == "aicc" else criterion.upper()
+
+
+def shown_as(value: float, criterion: str, form: str) -> str:
+    """Return the value of a criterion in a form; NEC is a ratio, and may be tiny."""
+    return number(value, 3) if criterion == "nec" else format(value, form)
 
 
 def models_table(result: dict[str, Any]) -> RenderableType:
@@ -241,21 +263,21 @@ def models_table(result: dict[str, Any]) -> RenderableType:
         for name in names
     ]
     needed = 2 + max(len(each.plain) for column in columns for each in column)
-    return side_by_side(criterion.upper(), [str(k) for k in sizes], names, columns, needed)
+    return side_by_side(title_of(criterion), [str(k) for k in sizes], names, columns, needed)
 
 
 def cell(row: dict[str, Any] | None, criterion: str, mark: str) -> Text:
     """Return the criterion of a model, and what there is to remark on it."""
     if row is None or row["degenerate"]:
         return Text(f"{'' if row is None else DEGENERATE} ")
-    value = row[criterion]
-    shown = f"{value:.4f}" if criterion == "nec" else f"{value:.1f}"
-    return Text(shown + mark, style="bold" if mark == BEST else "")
+    return Text(
+        shown_as(row[criterion], criterion, ".1f") + mark, style="bold" if mark == BEST else ""
+    )
 
 
 def legend(result: dict[str, Any]) -> str:
     """Return what the marks of the table mean."""
-    title = result["criterion"].upper()
+    title = title_of(result["criterion"])
     words = [f"{BEST} least {title}"]
     if result["near_best"]:
         words.append(f"{NEARLY} at most {NEAR:g} more")

@@ -15,7 +15,8 @@ from mixtura.algorithms.em import EM
 from mixtura.algorithms.restarts import Selection
 from mixtura.algorithms.stopping import Status
 from mixtura.estimators import fitting
-from mixtura.estimators.searching import Cell, in_form, search
+from mixtura.estimators.searching import Cell, search
+from mixtura.estimators.survey import in_form
 from mixtura.model import Mixture, family_named
 from mixtura.model.criteria import bic, counts
 from mixtura.model.families.base import FloatArray

@@ -9,46 +9,64 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
-from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
 from mixtura._errors import SingularCovarianceError
-from mixtura.algorithms.batch import Batch, Monomials, Priors
+from mixtura.algorithms.batch import Batch, Climbed
 from mixtura.algorithms.em import EM
 from mixtura.algorithms.hierarchical import scaled, tree_of
 from mixtura.algorithms.restarts import collapsed_components
-from mixtura.algorithms.search import LEVELS, Grid, Partition, searched
-from mixtura.algorithms.starts import filled
+from mixtura.algorithms.search import LEVELS, Grid, Partition, learnt, searched
 from mixtura.algorithms.stopping import SAFETY, Status, Stopping, StoppingRule
-from mixtura.algorithms.total import covariance_of
-from mixtura.estimators import fitting
+from mixtura.estimators.survey import (
+    Survey,
+    batch_of,
+    em_of,
+    in_form,
+    letters_of,
+    mixture_of,
+    survey_of,
+)
 from mixtura.kernels import Kernels
-from mixtura.model import ConjugatePrior, Family, Mixture, family_named
+from mixtura.model import Mixture, family_named
 from mixtura.model.criteria import Fuzziness, fuzziness
-from mixtura.model.families import ALIASES
 from mixtura.model.families.base import FloatArray
-from mixtura.model.priors import MEAN_ROWS
 from mixtura.sources.threads import for_each
 
-#: Rows of tables whose models are fitted side by side; and of the sample from which fits of larger
-#: tables go on.
-WHOLE_ROWS, SAMPLE_ROWS = 2000, 1000
-#: Passes over the rows that a model takes, times what NumPy takes of machine code's time; and
-#: seconds of it that are worth waiting for a compiler.
-NUMPY_PASSES, PATIENCE = 600, 3.0
 #: Columns up to which the second tree is worth its time.
 RIDGE_COLUMNS = 15
+#: Gain still to come, per unit of weight, where fits of larger tables learn from each other; and
+#: as LEVELS, for the sample from which they start.
+ROUGH = 1e-3
+SAMPLE_LEVELS = ((ROUGH, 2),)
 #: Gain still to come at the end, in nats, or per unit of weight where that is more.
 TO_COME, TO_COME_PER_ROW = 0.05, 1e-5
 #: A fit is better than another from this gain per unit of weight.
 BETTER = 1e-5
-#: Structures or sizes are few below this number; structures that others then learn from.
-FEW, TEACHERS = 3, ("EEE", "VVI", "VVV")
 #: How unsure a model is that was not fitted.
 UNKNOWN = Fuzziness(np.nan, np.nan)
-#: mclust's letters for scikit-learn's names.
-LETTERS = {name: alias for alias, name in ALIASES.items() if len(alias) == 3}
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Where a model is.
+
+    Attributes
+    ----------
+    mixture : Mixture or None
+        The parameters, if there are any.
+    objective : float
+        Log-likelihood of the table, with the prior; NaN before EM has run on the table.
+    status : Status
+        Why EM ended.
+    seconds : float
+        What it took so far.
+    """
+
+    mixture: Mixture | None
+    objective: float = np.nan
+    status: Status = Status.COLLAPSED
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,32 +104,6 @@ class Cell:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, eq=False)
-class Survey:
-    """What the fits of one search share.
-
-    Attributes
-    ----------
-    model : GaussianMixture
-        How to fit.
-    em : EM
-        The rows, and the E- and M-step for full covariances.
-    grid : Grid
-        The models and the sample that they are compared on.
-    centre, unit : ndarray (d,) and float
-        Where the sample's origin and what its unit is.
-    whole : bool
-        Whether the sample is the table.
-    """
-
-    model: Any
-    em: EM
-    grid: Grid
-    centre: FloatArray
-    unit: float
-    whole: bool
-
-
 def search(
     model: Any,
     rows: Any,
@@ -128,146 +120,44 @@ def search(
     """
     began = time.perf_counter()
     survey = survey_of(model, rows, weights, incomplete, names, sizes)
-    levels = LEVELS if survey.whole else LEVELS[:1]
-    with threadpool_limits(1, "blas"):  # of products so small, threads wait longer than they work
-        found = searched(survey.grid, partitions(survey.grid), levels)
-    asked = {letters_of(name, survey.grid.rows.d): name for name in reversed(names)}
-    places = (survey.grid.number(name, k) for k in sizes for name in asked)
+    grid, d = survey.grid, survey.grid.rows.d
+    asked = {letters_of(name, d): name for name in reversed(names)}
+    places = (grid.number(name, k) for k in sizes for name in asked)
     numbers = [place for place in places if place is not None]
-    share = (time.perf_counter() - began) / len(numbers)
-    settled = found.to_come <= levels[-1][0] * survey.grid.rows.weights.sum()
-    cells: list[Cell | None] = [None] * len(survey.grid)
+    fits, cells = dict[int, Fit](), dict[int, Cell]()
 
-    def fit(number: int) -> None:
-        sound = bool(np.isfinite(found.loglik[number]))
-        start = mixture_of(survey, number, found.batch) if sound else None
-        cells[number] = cell = fitted(survey, number, start, bool(settled[number]), share)
+    def done(number: int) -> None:
+        fits[number] = fit = settled(survey, number, fits[number])
+        cells[number] = cell = told(survey, number, fit)
         if report is not None:
             report(replace(cell, covariance_type=asked[cell.covariance_type]))
 
-    source: Any = survey.em.source
     try:
-        for_each(lambda i: fit(numbers[i]), len(numbers), 1 if survey.whole else source.threads)
-        if not survey.whole:
+        found = sampled(survey)
+        share = (time.perf_counter() - began) / len(numbers)
+        fits |= {number: of_sample(survey, number, found, share) for number in numbers}
+        if survey.others is not None:
+            learn(survey, found.batch, fits)
+        each(survey, done, numbers)
+        if survey.others is not None:
             repair(survey, cells)
     except KeyboardInterrupt:
-        if not any(cells):
+        if not cells:  # what has not settled is better than nothing
+            reached = {
+                number: fit for number, fit in fits.items() if fit.objective == fit.objective
+            }
+            cells |= {number: told(survey, number, fit) for number, fit in reached.items()}
+        if not cells:
             raise
-    done = {survey.grid.model(i): cell for i, cell in enumerate(cells) if cell is not None}
-    models = ((name, letters_of(name, survey.grid.rows.d), k) for name in names for k in sizes)
-    return [
-        replace(done[letters, k], covariance_type=name)
-        for name, letters, k in models
-        if (letters, k) in done
-    ]
+    models = ((name, grid.number(letters_of(name, d), k)) for name in names for k in sizes)
+    return [replace(cells[i], covariance_type=name) for name, i in models if i in cells]
 
 
-def letters_of(name: str, d: int) -> str:
-    """Return a structure's three letters; of one column, its variances are equal or vary."""
-    letters = LETTERS.get(name, name)
-    return {"E": "EII", "V": "VII"}[letters[0]] if d == 1 else letters
-
-
-def survey_of(
-    model: Any,
-    rows: Any,
-    weights: FloatArray | None,
-    incomplete: bool,
-    names: Sequence[str],
-    sizes: Sequence[int],
-) -> Survey:
-    """Return what fits share: the rows, the table's own statistics, and a sample to compare on."""
-    if incomplete:
-        rows, weights, incomplete = telling(rows, weights)
-    d = rows.shape[1]
-    letters = tuple(dict.fromkeys(letters_of(name, d) for name in names))
-    counting = len(rows) if weights is None else int(np.count_nonzero(weights))
-    whole = not incomplete and counting <= WHOLE_ROWS
-    n_models = 0 if whole else len(letters) * len(sizes)
-    em = largest_problem(model, rows, weights, incomplete, letters, max(sizes), n_models)
-    rng = np.random.default_rng(check_random_state(model.random_state).randint(0, 2**31, size=4))
-    sample, own = em.source.sample_rows(WHOLE_ROWS if whole else SAMPLE_ROWS, rng)
-    sample = np.asarray(sample, dtype=np.float64)
-    if incomplete:
-        sample = filled(sample, em)
-    own = np.ones(len(sample)) if own is None else own
-    assert em.total is not None
-    centre, variance = em.total.centre[0], float((sample - em.total.centre[0]).var())
-    unit = np.sqrt(variance) if variance > 0 else 1.0
-    monomials = Monomials.of((sample - centre) / unit, own, centre / unit)
-    grid = Grid(monomials, *with_neighbours(letters, sizes, counting, d))
-    grid = replace(grid, priors=priors_of(model, em, grid, unit))
-    return Survey(model, em, grid, centre, unit, whole)
-
-
-def with_neighbours(
-    letters: tuple[str, ...], sizes: Sequence[int], n: int, d: int
-) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Return structures and sizes, with some more to learn from where there are few."""
-    names = (
-        letters if len(letters) >= FEW or d == 1 else tuple(dict.fromkeys((*letters, *TEACHERS)))
-    )
-    every = set(sizes)
-    if len(every) < FEW:
-        every |= {k + step for k in sizes for step in (-1, 1) if 1 <= k + step <= n}
-    return names, tuple(sorted(every))
-
-
-def largest_problem(
-    model: Any,
-    rows: Any,
-    weights: FloatArray | None,
-    incomplete: bool,
-    letters: Sequence[str],
-    k: int,
-    n_models: int,
-) -> EM:
-    """Return the E- and M-step of the largest model, for rows that ``n_models`` will pass over."""
-    free = any(family_named(each).correlated for each in letters)
-    largest = clone(model).set_params(
-        n_components=k,
-        covariance_type="full" if free else "diag",
-        reg_covar="auto",
-        eigenvalue_ratio=None,
-        prior=None,
-    )
-    em = fitting.problem(largest, rows, weights, incomplete)
-    source: Any = em.source
-    if model.engine == "auto" and 1e-9 * source.work * NUMPY_PASSES * n_models > PATIENCE:
-        largest.set_params(engine="numba")
-        em = fitting.problem(largest, rows, weights, incomplete)
-    return em
-
-
-def priors_of(model: Any, em: EM, grid: Grid, unit: float) -> Priors | None:
-    """Return the priors of all models in the units of the sample, if they have any."""
-    found = []
-    for number in range(len(grid)):
-        name, k = grid.model(number)
-        prior, family = prior_of(model, em, name, k), family_named(name)
-        if prior is None:
-            return None
-        scatter = family.full(family.pooled(prior.scatter, k), k, grid.rows.d)[0]
-        found.append((prior.on_covariance(family, k), prior.share(family, k) * scatter))
-    rows, scatters = np.array([r for r, _ in found]), np.stack([s for _, s in found])
-    return Priors(np.zeros(grid.rows.d), MEAN_ROWS, rows, scatters / unit**2)
-
-
-def prior_of(model: Any, em: EM, name: str, k: int) -> ConjugatePrior | None:
-    """Return the prior of a model's parameters, if there is one."""
-    if model.prior is None:
-        return None
-    assert em.total is not None
-    covariance, location = covariance_of(em.total), em.total.centre[0]
-    return ConjugatePrior.of(covariance, location, family_named(name), k)
-
-
-def telling(rows: Any, weights: FloatArray | None) -> tuple[Any, FloatArray | None, bool]:
-    """Return the rows with an observed cell, their weights, and whether cells are missing still."""
-    missing = np.isnan(rows)
-    told = ~missing.all(axis=1)
-    own = None if weights is None else weights[told]
-    return (rows if told.all() else rows[told]), own, bool(missing[told].any())
+def sampled(survey: Survey) -> Climbed:
+    """Return the best fits to the sample."""
+    levels = LEVELS if survey.others is None else SAMPLE_LEVELS
+    with threadpool_limits(1, "blas"):  # of products so small, threads wait longer than they work
+        return searched(survey.grid, partitions(survey.grid), levels)
 
 
 def partitions(grid: Grid) -> list[Partition]:
@@ -277,71 +167,94 @@ def partitions(grid: Grid) -> list[Partition]:
     return [tree_of(values, grid.rows.weights, criterion).labels for criterion in ("VVV", second)]
 
 
-def mixture_of(survey: Survey, number: int, batch: Batch) -> Mixture:
-    """Return a mixture of a batch in the units of the table."""
-    part = batch.layout.part(number)
-    family = family_named(survey.grid.model(number)[0])
-    means = survey.centre + survey.unit * batch.means[part]
-    covariances = in_form(family, survey.unit**2 * batch.covariances[part])
-    return Mixture(batch.weights[part], means, covariances, family.name)
+def of_sample(survey: Survey, number: int, found: Climbed, seconds: float) -> Fit:
+    """Return where the sample has taken a model."""
+    if not np.isfinite(found.loglik[number]):
+        return Fit(None, seconds=seconds)
+    settled = found.to_come[number] <= LEVELS[-1][0] * survey.grid.rows.weights.sum()
+    status = Status.CONVERGED if settled else Status.MAX_ITER
+    return Fit(mixture_of(survey, number, found.batch), status=status, seconds=seconds)
 
 
-def in_form(family: Family, matrices: FloatArray) -> FloatArray:
-    """Return covariances (k, d, d) in the family's shape."""
-    if family.form == "full":
-        return 0.5 * (matrices + matrices.transpose(0, 2, 1))
-    if family.form == "tied":
-        return 0.5 * (matrices[0] + matrices[0].T)
-    variances = np.diagonal(matrices, axis1=1, axis2=2)
-    return variances if family.form == "diag" else variances.mean(axis=1)
-
-
-def em_of(survey: Survey, name: str, k: int) -> EM:
-    """Return the E- and M-step of one model."""
+def each(survey: Survey, call: Callable[[int], None], numbers: Sequence[int]) -> None:
+    """Call with each of some models, on all threads where tables are large."""
     source: Any = survey.em.source
-    prior = prior_of(survey.model, survey.em, name, k)
-    family = family_named(name)
-    return replace(survey.em, family=family, prior=prior, source=source.with_threads(1))
+    threads = 1 if survey.others is None else source.threads
+    for_each(lambda i: call(numbers[i]), len(numbers), threads)
 
 
-def fitted(
-    survey: Survey, number: int, start: Mixture | None, settled: bool, seconds: float
-) -> Cell:
-    """Return the fit of one model from where the sample has taken it."""
+def learn(survey: Survey, batch: Batch, fits: dict[int, Fit]) -> None:
+    """Bring fits to the table, and further where other rows say that a neighbour knows better.
+
+    ``batch`` is where the sample has taken the models, some of which may only be there to tell.
+    """
+
+    def start(number: int) -> None:
+        fits[number] = climbed(survey, number, fits[number], ROUGH)
+
+    each(survey, start, list(fits))
+    assert survey.others is not None
+    sound = [fits[i].mixture if i in fits else None for i in range(len(survey.grid))]
+    with threadpool_limits(1, "blas"):
+        new, changed = learnt(survey.others, batch_of(survey, batch, sound), ROUGH)
+
+    def try_new(number: int) -> None:
+        suggested = replace(fits[number], mixture=mixture_of(survey, number, new.batch))
+        fit = climbed(survey, number, suggested, ROUGH)
+        better = not fits[number].objective >= fit.objective
+        fits[number] = replace(fit if better else fits[number], seconds=fit.seconds)
+
+    each(survey, try_new, [number for number in changed if number in fits])
+
+
+def climbed(survey: Survey, number: int, fit: Fit, tol: float) -> Fit:
+    """Return what EM makes of a fit on the table, until less than ``tol`` a row is to come."""
+    if fit.mixture is None:
+        return fit
+    began = time.perf_counter()
+    em = em_of(survey, number)
+    rule = StoppingRule(Stopping.REMAINING, tol / SAFETY, em.source.weight)
+    try:
+        result = em.run(fit.mixture, rule, survey.model.max_iter, accelerate=em.ridge == 0.0)
+        new = Fit(result.mixture, float(result.log_likelihoods[-1]), result.status)
+    except SingularCovarianceError:  # of the table, where the sample had none
+        new = Fit(None)
+    return replace(new, seconds=fit.seconds + time.perf_counter() - began)
+
+
+def settled(survey: Survey, number: int, fit: Fit) -> Fit:
+    """Return the fit of a model when it has settled; where the sample is the table, it has."""
+    if survey.others is None:
+        return fit
+    return climbed(survey, number, fit, max(TO_COME / survey.em.source.weight, TO_COME_PER_ROW))
+
+
+def told(survey: Survey, number: int, fit: Fit) -> Cell:
+    """Return a model with what there is to tell of its fit."""
     began = time.perf_counter()
     name, k = survey.grid.model(number)
     d = survey.grid.rows.d
-    nothing = Cell(name, k, k * d + k - 1 + family_named(name).n_covariance_parameters(k, d))
-    if start is None:
-        return replace(nothing, seconds=seconds)
-    em, mixture = em_of(survey, name, k), start
-    status = Status.CONVERGED if settled else Status.MAX_ITER
+    cell = Cell(name, k, k * d + k - 1 + family_named(name).n_covariance_parameters(k, d))
     try:
-        if not survey.whole:
-            mixture, status = climbed(survey, em, start)
-        cell = told(em, nothing, mixture, status)
+        if fit.mixture is not None:
+            cell = measured(replace(em_of(survey, number), prior=None), cell, fit)
     except SingularCovarianceError:  # of the table, where the sample had none
-        cell = nothing
-    return replace(cell, seconds=seconds + time.perf_counter() - began)
+        return replace(cell, seconds=fit.seconds)
+    return replace(cell, seconds=fit.seconds + time.perf_counter() - began)
 
 
-def climbed(survey: Survey, em: EM, start: Mixture) -> tuple[Mixture, Status]:
-    """Return what EM makes of a start on the whole table, and why it ended."""
-    tol = max(TO_COME / em.source.weight, TO_COME_PER_ROW) / SAFETY
-    rule = StoppingRule(Stopping.REMAINING, tol, em.source.weight)
-    result = em.run(start, rule, survey.model.max_iter, accelerate=em.ridge == 0.0)
-    return result.mixture, result.status
-
-
-def told(em: EM, cell: Cell, mixture: Mixture, status: Status) -> Cell:
-    """Return a cell with what there is to tell of its fit."""
+def measured(em: EM, cell: Cell, fit: Fit) -> Cell:
+    """Return a model with what the table says of its fit."""
+    mixture = fit.mixture
+    assert mixture is not None
+    collapsed = fit.status is Status.COLLAPSED or collapsed_components(em, mixture).any()
     return replace(
         cell,
         mixture=mixture,
-        log_likelihood=replace(em, prior=None).expect(mixture).loglik,
+        log_likelihood=em.expect(mixture).loglik,
         fuzziness=em.source.map_reduce(partial(_fuzziness_of_block, em.kernels, mixture)),
-        status=status,
-        degenerate=status is Status.COLLAPSED or bool(collapsed_components(em, mixture).any()),
+        status=fit.status,
+        degenerate=bool(collapsed),
     )
 
 
@@ -351,13 +264,14 @@ def _fuzziness_of_block(
     return fuzziness(kernels.responsibilities(rows, mixture), weights)
 
 
-def repair(survey: Survey, cells: list[Cell | None]) -> None:
+def repair(survey: Survey, cells: dict[int, Cell]) -> None:
     """Fit models again that a special case of them has beaten, from where that is."""
     grid, least = survey.grid, BETTER * survey.em.source.weight
-    for number, cell in enumerate(cells):
-        special = [cells[i] for i in grid.special_cases(number)]
-        sound = [other for other in special if other is not None and not other.degenerate]
-        if cell is None or not sound:
+    for number in sorted(cells):
+        cell = cells[number]
+        special = [cells[i] for i in grid.special_cases(number) if i in cells]
+        sound = [other for other in special if not other.degenerate]
+        if not sound:
             continue
         best = max(sound, key=lambda c: c.log_likelihood)
         if not cell.degenerate and cell.log_likelihood >= best.log_likelihood - least:
@@ -366,4 +280,5 @@ def repair(survey: Survey, cells: list[Cell | None]) -> None:
         family, old = family_named(grid.model(number)[0]), best.mixture
         matrices = old.family.full(old.covariances, *old.means.shape)
         start = Mixture(old.weights, old.means, in_form(family, matrices), family.name)
-        cells[number] = fitted(survey, number, start, False, cell.seconds)
+        fit = settled(survey, number, Fit(start, seconds=cell.seconds))
+        cells[number] = told(survey, number, fit)

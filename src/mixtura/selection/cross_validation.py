@@ -102,11 +102,15 @@ def cross_validate(
     >>> two.log_likelihood > one.log_likelihood
     True
     """
+    if isinstance(model, type):
+        raise InputError(f"model is the class {model.__name__}; give an estimator of it.")
     if not hasattr(model, "score_samples"):
         raise InputError(f"model is a {type(model).__name__}, which has no score_samples.")
     given = None if sample_weight is None else validated_weights(sample_weight, X)
     weights = counts(as_cells(X), given)
     pairs = folds_of(cv, X, weights, random_state)
+    if not pairs:
+        raise InputError("cv holds no folds.")
     means, sizes = np.empty(len(pairs)), np.empty(len(pairs))
     for f, (rest, left) in enumerate(pairs):
         sizes[f] = weights[left].sum()

@@ -24,7 +24,7 @@ from mixtura.algorithms.replicates import (
 )
 from mixtura.estimators.fitting import check_positive
 from mixtura.estimators.functional import checked_rows
-from mixtura.estimators.searching import letters_of
+from mixtura.estimators.survey import letters_of
 from mixtura.estimators.validation import check_count, check_squares
 from mixtura.model import family_named
 from mixtura.model.families.base import FloatArray
@@ -45,10 +45,11 @@ class BootstrapLRT:
     n_components : tuple of int
         The number of components under the null hypothesis of every test.
     statistics : ndarray of shape (n_tests,)
-        Twice the gain in log-likelihood of one more component; NaN where it always collapses.
+        Twice the gain in log-likelihood of one more component; NaN where it always collapses. That
+        can be so in the last of several tests; in the first it is an error.
     p_values : ndarray of shape (n_tests,)
         Part of the tables drawn from the smaller mixture, and the table itself, for which the
-        statistic is at least as large; NaN without a statistic.
+        statistic is at least as large; NaN without a statistic of the table or of any drawn.
     replicates : ndarray of shape (n_tests, n_boot)
         The statistic of every table drawn; NaN where a fit collapsed.
     level : float
@@ -128,7 +129,8 @@ def bootstrap_lrt(
     Raises
     ------
     ValueError
-        If the table or a parameter cannot be used; the message says which.
+        If the table or a parameter cannot be used, or all fits of the first test collapse; the
+        message says which.
 
     Notes
     -----
@@ -168,6 +170,8 @@ def bootstrap_lrt(
         if not tests[-1].p_value <= level:
             break
         models = tests[-1].larger
+    if np.isnan(tests[0].p_value):
+        raise InputError(always_collapses(problem, n_components + 1))
     last = tests[-1]
     return BootstrapLRT(
         covariance_type,
@@ -250,9 +254,17 @@ def larger(problem: Problem, models: Climbed, k: int) -> Climbed:
     found = enlarged(problem.name, problem.table, models.models, problem.rng(k), GOAL)
     if np.isfinite(found.loglik[0]):
         return found
-    raise InputError(
-        f"every fit of {k + 1} components ends with a collapsed one: use a smaller n_components, "
-        "or a simpler covariance_type."
+    raise InputError(always_collapses(problem, k + 1))
+
+
+def always_collapses(problem: Problem, k: int) -> str:
+    """Return why nothing is known of ``k`` components, and what could be done."""
+    n, d = problem.table.rows.shape[1:]
+    return (
+        f"every fit of {k} components to X, or to tables drawn like it, ends with a collapsed one: "
+        "test fewer components, or a simpler covariance_type, or give more rows. X has "
+        f"{n} in {d} columns; a component with a full covariance needs {d + 1} different ones, and "
+        "that none of them is repeated often."
     )
 
 
@@ -271,7 +283,8 @@ def tested(problem: Problem, models: Climbed, k: int, n_boot: int, threads: int)
     for_each(fill, len(parts), threads)
     null = np.concatenate(parts)
     known = null[np.isfinite(null)]
-    p_value = (1.0 + np.count_nonzero(known >= value)) / (1.0 + len(known))  # equation 52
+    reached = np.count_nonzero(known >= value)
+    p_value = (1.0 + reached) / (1.0 + len(known)) if len(known) else np.nan  # equation 52
     return Tested(k, value, p_value, null, found)
 
 

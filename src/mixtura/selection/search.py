@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
+from copy import copy
 from functools import update_wrapper
 from numbers import Integral
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
@@ -15,14 +16,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from mixtura._errors import InputError, MissingDependencyError
-from mixtura.estimators.automatic import MOST, start_of
+from mixtura._errors import InputError
+from mixtura.estimators.automatic import MOST
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.searching import Cell, search
+from mixtura.estimators.survey import letters_of
 from mixtura.estimators.validation import validated_table, validated_weights
 from mixtura.model import Mixture, family_named
-from mixtura.model.criteria import counts, criteria
+from mixtura.model.criteria import counts
 from mixtura.model.mixture import check_one_column
+from mixtura.selection.choosing import CRITERIA, chosen, row_of
 
 #: The fourteen structures, and the two of one column, from the most restricted on.
 ALL = (
@@ -31,37 +34,6 @@ ALL = (
 )
 ALL_OF_ONE_COLUMN = ("E", "V")
 SIZES = tuple(range(1, MOST + 1))
-CRITERIA = ("bic", "aic", "aicc", "icl", "sabic", "nec")
-#: Models whose criterion is at most this much higher than the best are nearly as good: the weight
-#: of evidence between them is at most that of "positive" (Kass & Raftery 1995).
-NEAR = 6.0
-
-
-class Table(list[dict[str, Any]]):
-    """Models as a list of dicts, which pandas shows as a table where it is installed."""
-
-    def to_frame(self) -> Any:
-        """Return the models as a ``pandas.DataFrame``.
-
-        Returns
-        -------
-        pandas.DataFrame
-            A row for each model.
-
-        Raises
-        ------
-        MissingDependencyError
-            If pandas is not installed.
-        """
-        try:
-            import pandas as pd
-        except ImportError:
-            raise MissingDependencyError(
-                "to_frame needs pandas: python -m pip install pandas"
-            ) from None
-        return pd.DataFrame(self)
-
-
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -75,6 +47,22 @@ def of_best(
         return method(self._best(), *arguments, **options)
 
     return update_wrapper(call, method)
+
+
+def on_rows(
+    method: Callable[Concatenate[GaussianMixture, ArrayLike, P], R],
+) -> Callable[Concatenate[MixtureSearch, ArrayLike, P], R]:
+    """Return a method that does what that of the best model does with rows, once they fit."""
+
+    def call(self: MixtureSearch, X: ArrayLike, *arguments: P.args, **options: P.kwargs) -> R:
+        best = copy(self._best())
+        rows, _ = validated_table(self, X, fitting=False)  # complains in the name of the search
+        if hasattr(best, "feature_names_in_"):  # which the search has looked at
+            del best.feature_names_in_
+        return method(best, rows, *arguments, **options)
+
+    wrapped: Any = update_wrapper(call, method)
+    return wrapped
 
 
 class MixtureSearch(DensityMixin, BaseEstimator):
@@ -98,7 +86,8 @@ class MixtureSearch(DensityMixin, BaseEstimator):
     prior : {'conjugate'} or None, default=None
         As ``GaussianMixture`` takes it: keeps components from collapsing.
     callback : callable, optional
-        Called with each model when it is done: its row of ``table_``, but for ``nec``.
+        Called with each model when it is done: its row of ``table_`` as it is then, without
+        ``nec``.
 
     Attributes
     ----------
@@ -127,6 +116,10 @@ class MixtureSearch(DensityMixin, BaseEstimator):
     components, from fewer of which one is split, and from more of which two are merged, so that
     no structure ends below a special case of it. Small tables without missing cells have all
     models fitted side by side.
+
+    The best is taken on to the tolerance of ``GaussianMixture``, and ``table_`` states that fit.
+    Responsibilities settle later than likelihoods: with ``'icl'`` and ``'nec'``, up to eight
+    models that may turn out to be the best are taken on before one is chosen.
 
     An interrupt (Ctrl-C) once the first model is done ends the search with those that are.
 
@@ -211,19 +204,19 @@ class MixtureSearch(DensityMixin, BaseEstimator):
         self._validate_params()
         rows, incomplete = validated_table(self, X, fitting=True)
         weights = validated_weights(sample_weight, rows)
-        sizes = sizes_of(self.n_components, len(rows), self.criterion)
+        telling = counts(rows, weights)
+        sizes = sizes_of(self.n_components, int(np.count_nonzero(telling)), self.criterion)
         names = names_of(self.covariance_types, rows.shape[1])
         model = GaussianMixture(
             n_jobs=self.n_jobs, random_state=self.random_state, prior=self.prior
         )
-        n = float(counts(rows, weights).sum())
+        n = float(telling.sum())
 
         def report(cell: Cell) -> None:
             if self.callback is not None:
                 self.callback(row_of(cell, n))
 
         cells = search(model, rows, weights, incomplete, names, sizes, report)
-        self.table_ = table_of(cells, n)
         if len(cells) < len(names) * len(sizes):
             warnings.warn(
                 f"Interrupted: {len(cells)} of {len(names) * len(sizes)} models are done, and the "
@@ -231,14 +224,15 @@ class MixtureSearch(DensityMixin, BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        self.best_index_ = best_of(self.table_, self.criterion)
+        self.table_, self.best_index_, self.best_estimator_ = chosen(
+            model, cells, self.criterion, n, X, sample_weight
+        )
         best = self.table_[self.best_index_]
         self.best_score_ = best[self.criterion]
         self.best_params_ = {name: best[name] for name in ("covariance_type", "n_components")}
-        start = start_of(cells[self.best_index_], best["covariance_type"])
-        model.set_params(**self.best_params_, init_params=start)
-        self.best_estimator_ = model.fit(X, sample_weight=sample_weight)
-        model.set_params(init_params="kmeans")  # what it goes on from is no setting
+        if not self.best_estimator_.converged_:
+            message = self.best_estimator_.status_.value
+            warnings.warn(message, ConvergenceWarning, stacklevel=2)
         return self
 
     @property
@@ -250,15 +244,15 @@ class MixtureSearch(DensityMixin, BaseEstimator):
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_
 
-    predict = of_best(GaussianMixture.predict)
-    predict_proba = of_best(GaussianMixture.predict_proba)
-    score_samples = of_best(GaussianMixture.score_samples)
-    score = of_best(GaussianMixture.score)
-    bic = of_best(GaussianMixture.bic)
-    aic = of_best(GaussianMixture.aic)
-    icl = of_best(GaussianMixture.icl)
+    predict = on_rows(GaussianMixture.predict)
+    predict_proba = on_rows(GaussianMixture.predict_proba)
+    score_samples = on_rows(GaussianMixture.score_samples)
+    score = on_rows(GaussianMixture.score)
+    bic = on_rows(GaussianMixture.bic)
+    aic = on_rows(GaussianMixture.aic)
+    icl = on_rows(GaussianMixture.icl)
     sample = of_best(GaussianMixture.sample)
-    impute = of_best(GaussianMixture.impute)
+    impute = on_rows(GaussianMixture.impute)
     save = of_best(GaussianMixture.save)
 
     def __sklearn_tags__(self) -> Any:
@@ -268,7 +262,14 @@ class MixtureSearch(DensityMixin, BaseEstimator):
 
 
 def sizes_of(given: Any, n: int, criterion: str) -> tuple[int, ...]:
-    """Return the numbers of components in rising order, or raise naming one that is none."""
+    """Return the numbers of components in rising order, or raise naming one that is none.
+
+    ``n`` rows count.
+    """
+    if n < 2:
+        raise InputError(f"X has {n} row that counts (n_samples={n}); a search needs at least 2.")
+    if isinstance(given, str):
+        raise InputError(f"n_components={given!r} must be whole numbers, such as range(1, 10).")
     sizes: list[Any] = [given] if isinstance(given, Integral) else list(given)
     if sizes == list(SIZES):  # the default asks for no more than there can be
         sizes = sizes[:n]
@@ -276,7 +277,7 @@ def sizes_of(given: Any, n: int, criterion: str) -> tuple[int, ...]:
         if isinstance(k, bool) or not isinstance(k, Integral) or int(k) < 1:
             raise InputError(f"n_components holds {k!r}; it takes whole numbers of at least 1.")
         if int(k) > n:
-            raise InputError(f"n_components holds {k}, more than X has rows (n_samples={n}).")
+            raise InputError(f"n_components holds {k}, but X has {n} rows that count.")
     if not sizes:
         raise InputError("n_components is empty: give at least one number.")
     if criterion == "nec" and 1 not in sizes:
@@ -287,59 +288,22 @@ def sizes_of(given: Any, n: int, criterion: str) -> tuple[int, ...]:
 
 
 def names_of(given: Any, d: int) -> tuple[str, ...]:
-    """Return the names of the structures, each once, or raise naming one that is none."""
+    """Return a name of each of the structures, or raise naming one that is none."""
     if isinstance(given, str):
         if given != "all":
             raise InputError(
                 f"covariance_types={given!r} must be 'all' or a list of names, such as [{given!r}]."
             )
         return ALL_OF_ONE_COLUMN if d == 1 else ALL
-    names = tuple(dict.fromkeys(given))
-    for name in names:
-        family_named(name)  # raises for one that is none
-        check_one_column(name, d)
+    names: dict[str, str] = {}
+    for name in given:
+        try:
+            family_named(name)  # raises for one that is none
+            check_one_column(name, d)
+        except InputError as error:
+            message = str(error).replace("covariance_type=", "covariance_types: ", 1)
+            raise InputError(message) from None
+        names.setdefault(letters_of(name, d), str(name))
     if not names:
         raise InputError("covariance_types is empty: give at least one name.")
-    return names
-
-
-def row_of(cell: Cell, n: float, single: float = np.nan) -> dict[str, Any]:
-    """Return a model as a row of the table; ``n`` rows count."""
-    n_parameters = cell.n_parameters
-    found = criteria(
-        cell.log_likelihood, n_parameters, n, cell.n_components, cell.fuzziness, single
-    )
-    return {
-        "covariance_type": cell.covariance_type,
-        "n_components": cell.n_components,
-        "log_likelihood": cell.log_likelihood,
-        "n_parameters": n_parameters,
-        **found,
-        "seconds": cell.seconds,
-        "status": cell.status,
-        "degenerate": cell.degenerate,
-    }
-
-
-def table_of(cells: list[Cell], n: float) -> Table:
-    """Return the table of models, with those of one component to compare entropies with."""
-    single = {c.covariance_type: c.log_likelihood for c in cells if c.n_components == 1}
-    return Table(row_of(cell, n, single.get(cell.covariance_type, np.nan)) for cell in cells)
-
-
-def best_of(table: Table, criterion: str) -> int:
-    """Return the place of the model with the least of a criterion; a plain one wins ties."""
-    sound = [place for place, row in enumerate(table) if not row["degenerate"]]
-    if not sound:
-        raise InputError(
-            f"none of the {len(table)} models could be fitted without a component that collapses "
-            "onto a point or a plane. Leave out columns that hold few different values, use fewer "
-            "components, or prior='conjugate'."
-        )
-    places = [place for place in sound if np.isfinite(table[place][criterion])]
-    if not places:
-        raise InputError(
-            f"criterion={criterion!r} is infinite for all {len(sound)} models that could be fitted:"
-            " there are too few rows. Use fewer components, other covariance_types or 'bic'."
-        )
-    return min(places, key=lambda place: (table[place][criterion], table[place]["n_parameters"]))
+    return tuple(names.values())

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
 
 from mixtura._errors import InputError
 from mixtura.algorithms.batch import Integers
@@ -25,17 +26,20 @@ from mixtura.algorithms.replicates import (
 from mixtura.estimators.fitting import check_positive
 from mixtura.estimators.functional import checked_rows
 from mixtura.estimators.gaussian_mixture import GaussianMixture
-from mixtura.estimators.searching import letters_of
+from mixtura.estimators.survey import letters_of
 from mixtura.estimators.validation import check_squares, validated_weights
-from mixtura.model import Mixture
+from mixtura.model import Family, Mixture
 from mixtura.model.families.base import FloatArray
 from mixtura.model.sampling import generator
+from mixtura.selection.search import MixtureSearch
 from mixtura.sources.threads import for_each, n_threads
 
 #: Gain still to come at the end of a fit, in nats: replicates begin at the estimate, and would
 #: stay near it.
 SETTLED = 1e-5
 LINES_SHOWN = 60
+#: What is less than this part of a number's scale is shown as 0.
+NEGLIGIBLE = 1e-10
 
 
 class Parameters(NamedTuple):
@@ -113,8 +117,8 @@ def bootstrap_parameters(
 
     Parameters
     ----------
-    model : GaussianMixture or Mixture
-        The fit, by maximum likelihood, to the same rows.
+    model : GaussianMixture, MixtureSearch or Mixture
+        The fit, by maximum likelihood, to the same rows; of a search its best.
     X : array-like of shape (n_samples, n_features)
         Rows; a cell that is NaN is missing. Replicates of tables with missing cells are fitted
         one by one, which takes much longer.
@@ -222,7 +226,7 @@ def check_request(kind: str, n_boot: int, level: float) -> None:
 
 def check_level(level: float) -> None:
     """Raise unless a level is a number between 0 and 1."""
-    if not isinstance(level, float) or not 0.0 < level < 1.0:
+    if not isinstance(level, float | np.floating) or not 0.0 < level < 1.0:
         raise InputError(f"level={level!r} must be a number between 0 and 1.")
 
 
@@ -230,9 +234,19 @@ def likeliest(model: Any) -> Mixture:
     """Return the mixture of a fit by maximum likelihood."""
     if isinstance(model, Mixture):
         return model
+    if isinstance(model, MixtureSearch):
+        check_is_fitted(model)
+        model = model.best_estimator_
     if not isinstance(model, GaussianMixture):
-        raise InputError(f"model is a {type(model).__name__}: give a GaussianMixture or Mixture.")
+        raise InputError(
+            f"model is a {type(model).__name__}: give a GaussianMixture, MixtureSearch or Mixture."
+        )
     mixture = model.mixture_
+    if not isinstance(model.reg_covar, str) and model.reg_covar > 0.0:
+        raise InputError(
+            f"model has reg_covar={model.reg_covar!r}, and replicates are fitted by maximum "
+            "likelihood: fit it with reg_covar='auto'."
+        )
     for name in ("prior", "eigenvalue_ratio"):
         if getattr(model, name) is not None:
             raise InputError(
@@ -313,14 +327,18 @@ def aligned(
     """
     order = matching(weights * mixture.responsibilities(rows).T, resp)
     which = np.arange(len(order))[:, None], order
-    matrices = models.covariances[which]
-    covariances = {
-        "full": matrices,
-        "tied": matrices[:, 0],
-        "diag": np.diagonal(matrices, axis1=2, axis2=3),
-        "spherical": matrices[..., 0, 0],
-    }[mixture.family.form]
+    covariances = of_form(mixture.family, models.covariances[which])
     return Parameters(models.weights[which], models.means[which], covariances)
+
+
+def of_form(family: Family, matrices: FloatArray) -> FloatArray:
+    """Return matrices (..., k, d, d) in the shape of a structure's covariances."""
+    return {
+        "full": matrices,
+        "tied": matrices[..., 0, :, :],
+        "diag": np.diagonal(matrices, axis1=-2, axis2=-1),
+        "spherical": matrices[..., 0, 0],
+    }[family.form]
 
 
 def matching(resp: FloatArray, others: FloatArray) -> Integers:
@@ -354,23 +372,28 @@ def summary(
 
 def report(found: ParameterUncertainty) -> str:
     """Return estimates, standard errors and intervals as text, a line for a parameter."""
-    estimates = (found.mixture.weights, found.mixture.means, found.mixture.covariances)
+    mixture = found.mixture
+    estimates = Parameters(mixture.weights, mixture.means, mixture.covariances)
+    tables = (estimates, found.standard_errors, found.lower, found.upper)
     header = f"{'parameter':<24}{'estimate':>12}{'error':>12}{f'{found.level:.4g} interval':>26}"
-    lines = [
-        f"{name + str(list(place)):<24}{estimate[place]:>12.5g}{error[place]:>12.3g}"
-        f"{low[place]:>14.5g}{high[place]:>12.5g}"
-        for name, estimate, error, low, high in zip(
-            Parameters._fields,
-            estimates,
-            found.standard_errors,
-            found.lower,
-            found.upper,
-            strict=True,
-        )
-        for place in np.ndindex(estimate.shape)
-    ]
+    lines = []
+    for name, unit, *arrays in zip(Parameters._fields, units(mixture), *tables, strict=True):
+        shown = [np.where(np.abs(each) > NEGLIGIBLE * unit, each, 0.0).ravel() for each in arrays]
+        lines += [
+            f"{name + str(list(at)):<24}{estimate:>12.5g}{error:>12.3g}{low:>14.5g}{high:>12.5g}"
+            for at, estimate, error, low, high in zip(np.ndindex(unit.shape), *shown, strict=True)
+        ]
     left = len(lines) - LINES_SHOWN
     more = [f"and {left:,} more"] if left > 0 else []
     n = len(found.replicates.weights)
     told = f", {found.n_collapsed:,} left out: a component collapsed" if found.n_collapsed else ""
     return "\n".join([header, *lines[:LINES_SHOWN], *more, "", f"{n:,} replicates{told}"])
+
+
+def units(mixture: Mixture) -> Parameters:
+    """Return the scale of each parameter: 1, and standard deviations and their products."""
+    matrices = mixture.family.full(mixture.covariances, *mixture.means.shape)
+    deviations = np.sqrt(np.diagonal(matrices, axis1=1, axis2=2))
+    products = deviations[:, :, None] * deviations[:, None, :]
+    covariances = of_form(mixture.family, products)
+    return Parameters(np.ones_like(mixture.weights), deviations, covariances)
