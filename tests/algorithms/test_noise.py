@@ -13,6 +13,7 @@ from mixtura.algorithms.em import EM
 from mixtura.algorithms.loop import Ended
 from mixtura.algorithms.noise import NoisyEM, box_around, stray_rows
 from mixtura.algorithms.restarts import relative_floor
+from mixtura.algorithms.stopping import Stopping, StoppingRule
 from mixtura.kernels.noise import NoisyKernels
 from mixtura.model import Mixture
 from mixtura.model.noise import NoisyMixture
@@ -86,6 +87,39 @@ def test_a_run_in_which_all_rows_are_noise_ends() -> None:
     far = NoisyMixture(Mixture([1.0], [[1e9, 1e9]], np.eye(2)[None]), 0.2)
     with pytest.raises(Ended):
         em.maximise(em.expect(far), far)
+
+
+@given(seed=seeds, k=st.integers(1, 3), factor=st.floats(0.0, 50.0))
+@settings(max_examples=20)
+def test_longer_steps_lead_to_mixtures_with_noise(seed: int, k: int, factor: float) -> None:
+    rng = np.random.default_rng(seed)
+    em = with_noise(problem(random_rows(rng, 60, k, 2), k, "full"))
+    start = em.feasible(NoisyMixture(random_mixture(rng, "full", k, 2), rng.uniform(0.0, 1.0)))
+    new = em.maximise(em.expect(start), start)
+    stayed, led = em.beyond(start, new, 0.0), em.beyond(start, new, factor)
+    assert isinstance(start, NoisyMixture)
+    assert isinstance(new, NoisyMixture)
+    assert isinstance(stayed, NoisyMixture)
+    assert isinstance(led, NoisyMixture)
+    assert stayed.noise_weight == pytest.approx(new.noise_weight)
+    assert 0.0 <= led.noise_weight <= 1.0
+    if factor > 0.1 and start.noise_weight != new.noise_weight:
+        onwards = np.sign(new.noise_weight - start.noise_weight)
+        assert onwards * (led.noise_weight - new.noise_weight) >= 0.0
+
+
+def test_longer_steps_take_fewer_and_ascend() -> None:
+    rng = np.random.default_rng(0)
+    X = np.vstack([rng.normal(size=(300, 2)), rng.normal(size=(300, 2)) + 1.5])
+    em = with_noise(problem(np.vstack([X, rng.uniform(-6, 8, (200, 2))]), 2, "full"))
+    start = NoisyMixture(Mixture([0.5, 0.5], X[[0, 400]], np.array([np.eye(2)] * 2)), 0.3)
+    rule = StoppingRule(Stopping.REMAINING, 1e-6, em.source.weight)
+    plain, longer = (em.run(start, rule, 2000, accelerate=each) for each in (False, True))
+    assert plain.converged
+    assert longer.converged
+    assert longer.n_iter < 0.7 * plain.n_iter
+    assert longer.log_likelihoods[-1] == pytest.approx(plain.log_likelihoods[-1], abs=0.01)
+    assert (np.diff(longer.log_likelihoods) >= -1e-9).all()
 
 
 def test_floor_keeps_the_noise() -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from mixtura import MiniBatchKMeans
+from mixtura import MiniBatchKMeans, MixtureClassifier, NoiseMixture, SemiSupervisedMixture
 from mixtura.cli.app import app
 
 Run = Callable[..., Any]
@@ -82,6 +82,23 @@ def stream(points: np.ndarray, tmp_path: Path) -> Path:
         estimator.partial_fit(pd.DataFrame(chunk, columns=["x", "y"]))
     estimator.save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def special(points: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return models with noise, with a few labels, and of classes, of the columns x and y."""
+    frame = pd.DataFrame(points, columns=["x", "y"])
+    names = np.repeat(np.array(["red", "green", "blue"], dtype=object), SIZES)
+    few = np.where(np.arange(len(names)) % 5 == 0, names, None)
+    fitted = {
+        "noise": NoiseMixture(3, noise=0.05, random_state=0).fit(frame),
+        "few": SemiSupervisedMixture(random_state=0).fit(frame, few),
+        "classes": MixtureClassifier(2, covariance_type="EVI", random_state=0).fit(frame, names),
+    }
+    folder = tmp_path_factory.mktemp("special")
+    for name, each in fitted.items():
+        each.save(folder / f"{name}.mixtura")
+    return {name: folder / f"{name}.mixtura" for name in fitted}
 
 
 @pytest.fixture

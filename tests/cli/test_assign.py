@@ -181,3 +181,34 @@ def test_clusters_of_a_stream(run: Any, stream: Path, table: Path, tmp_path: Pat
     del fitted.feature_names_in_
     X = numeric_columns(read_table(table), ["x", "y"]).X
     np.testing.assert_array_equal(found, fitted.predict(X))
+
+
+def test_rows_that_are_noise(run: Any, special: dict[str, Path], tmp_path: Path) -> None:
+    path = tmp_path / "far.csv"
+    path.write_text("x,y\n0,0\n900,-900\n")
+    lines = run("assign", special["noise"], path).stdout.splitlines()
+    each = ",".join(f"probability_{name}" for name in (0, 1, 2, "noise"))
+    assert lines[0] == f"x,y,component,{each},certainty"
+    assert lines[1].split(",")[2] in "012"
+    assert lines[2] == "900,-900,-1,0,0,0,1,1"
+    lines = run("assign", special["noise"], path, "-o", tmp_path / "out.csv").stdout.splitlines()
+    assert lines[-1].split() == ["noise", "1", "50.0%", "1.0000", "1"]
+
+
+@pytest.mark.parametrize("kind", ["few", "classes"])
+def test_classes_have_their_names(
+    run: Any, special: dict[str, Path], table: Path, tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "out.csv"
+    arguments = ("assign", special[kind], table, "-o", path, "--labels", "group")
+    lines = run(*arguments).stdout.splitlines()
+    assert lines[0].split()[:2] == ["class", "rows"]
+    assert [line.split()[0] for line in lines[1:4]] == ["blue", "green", "red"]
+    rows = list(csv.DictReader(io.StringIO(path.read_text())))
+    assert list(rows[0])[4:] == [
+        *("class", "probability_blue", "probability_green", "probability_red", "certainty")
+    ]
+    assert sum(row["class"] == row["group"] for row in rows) >= 148
+    facts = json.loads(run(*arguments, "--json").stdout)
+    assert facts["groups"] == facts["labels"]["clusters"] == ["blue", "green", "red"]
+    assert facts["labels"]["matched_error"] <= 2 / 150

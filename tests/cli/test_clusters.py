@@ -58,3 +58,13 @@ def test_centres_stand_side_by_side(model: KMeans, capsys: pytest.CaptureFixture
     )
     console.show(clusters.centers_table(model, ["a", "b"]))
     assert capsys.readouterr().out.splitlines()[1].split() == ["a", "0", "9"]
+
+
+def test_coordinates_that_are_rounding_are_shown_as_zero(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = np.array([[1e-20, 1e-20], [3.0, 2e-20]])
+    model = KMeans(2, init=rows, n_init=1).fit(rows)
+    console.show(clusters.centers_table(model, None))
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[1:] == [["x0", "0", "3"], ["x1", "1e-20", "2e-20"]]

@@ -204,3 +204,15 @@ def test_real_tables_fit_and_fill_as_they_are(
         np.testing.assert_array_equal(filled[~np.isnan(used)], used[~np.isnan(used)])
     run("assign", model, source, "-o", out)
     run("kmeans", source, "-k", 2, *options)
+
+
+@pytest.mark.parametrize("kind", ["noise", "few", "classes"])
+def test_mixtures_of_all_kinds_fill_in(
+    run: Any, special: dict[str, Path], tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "holes.csv"
+    path.write_text("x,y\n0,8\n8,\n,8\n")
+    lines = run("impute", path, "-m", special[kind]).stdout.splitlines()
+    x, y = float(lines[3].split(",")[0]), float(lines[2].split(",")[1])
+    assert abs(x) < 1.0  # the group at (0, 8), and that at (8, 0)
+    assert abs(y) < 1.0

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from mixtura import GaussianMixture, load
 from mixtura._version import __version__
@@ -86,3 +87,32 @@ def test_a_stream_of_chunks(run: Any, stream: Path) -> None:
     assert result["steps"] == fitted.n_steps_
     assert "status" not in result
     np.testing.assert_array_equal(result["centers"], fitted.cluster_centers_)
+
+
+def test_a_model_with_noise(run: Any, special: dict[str, Path]) -> None:
+    lines = run("info", special["noise"]).stdout.splitlines()
+    fitted = load(special["noise"])
+    assert lines[1] == "model       3 components, full covariances, 19 parameters"
+    assert lines[4].startswith(f"noise       {fitted.noise_weight_:.1%} of the rows; the ")
+    assert lines[5] == f"iterations  {fitted.n_iter_}"
+    headers, weights = lines[8].split(), lines[9].split()
+    assert headers[-1] == "noise"
+    assert sum(map(float, weights[1:])) == pytest.approx(1.0, abs=2e-4)
+    result = json.loads(run("info", special["noise"], "--json").stdout)
+    assert result["noise_weight"] == fitted.noise_weight_
+    assert result["log_volume"] == fitted.log_volume_
+    np.testing.assert_allclose(result["weights"], fitted.weights_)
+
+
+@pytest.mark.parametrize(("kind", "each"), [("few", 1), ("classes", 2)])
+def test_models_of_classes(run: Any, special: dict[str, Path], kind: str, each: int) -> None:
+    lines = run("info", special[kind]).stdout.splitlines()
+    told = {line.split()[0]: line for line in lines if line}
+    assert told["classes"].startswith("classes     blue (4")
+    assert told["class"].split()[1:] == np.repeat(["blue", "green", "red"], each).tolist()
+    result = json.loads(run("info", special[kind], "--json").stdout)
+    assert result["classes"] == ["blue", "green", "red"]
+    assert result["components"] == len(result["component_classes"]) == 3 * each
+    assert sum(result["class_weights"]) == pytest.approx(1.0)
+    assert result["converged"] is True
+    assert "log_likelihood_per_row_trace" not in result

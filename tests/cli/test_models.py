@@ -117,6 +117,14 @@ def test_components_stand_side_by_side(capsys: pytest.CaptureFixture[str]) -> No
     )
 
 
+def test_means_that_are_rounding_are_shown_as_zero(capsys: pytest.CaptureFixture[str]) -> None:
+    tiny = np.array([[1.5e-64, 1e-7]])
+    model = GaussianMixture.from_parameters([1.0], tiny, [[1.0, 1e-6]], "diag")
+    console.show(models.components_table(model, None))
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[2:] == [["x0", "0", "±", "1"], ["x1", "1e-07", "±", "0.001"]]
+
+
 def test_more_components_stand_in_several_tables(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,3 +150,34 @@ def test_more_components_stand_in_several_tables(
 def test_weights_alone(capsys: pytest.CaptureFixture[str]) -> None:
     console.show(models.weights_table(made()))
     assert capsys.readouterr().out == "component  weight\n0          0.2500\n1          0.7500\n"
+
+
+@pytest.mark.parametrize("kind", ["noise", "few", "classes"])
+def test_mixtures_of_all_kinds_are_one_of_gaussians(
+    special: dict[str, Path], points: np.ndarray, kind: str
+) -> None:
+    model, names = models.load_model(special[kind], threads=1)
+    assert names == ["x", "y"]
+    assert all(each.n_jobs == 1 for each in getattr(model, "models_", [model]))
+    assert isinstance(model, models.MixtureModel)
+    whole, resp = models.gaussians(model), model.predict_proba(points)
+    own = whole.predict_proba(points)
+    if kind == "noise":
+        np.testing.assert_allclose(own, resp[:, :-1] / resp[:, :-1].sum(axis=1)[:, None])
+        assert models.n_parameters(model) == model.mixture_.n_parameters() + 2
+        assert models.component_labels(model).tolist() == [0, 1, 2]
+        groups = models.groups_of(model)
+        assert (groups.labels.tolist(), groups.names[-1]) == ([0, 1, 2, -1], "noise")
+        return
+    labels = models.component_labels(model)
+    by_class = np.stack([own[:, labels == each].sum(axis=1) for each in model.classes_], axis=1)
+    np.testing.assert_allclose(by_class, resp, atol=1e-12)
+    assert models.groups_of(model).names == ["blue", "green", "red"]
+    # Six means, weights and covariances of three planes; and EVI: of six, with common volumes.
+    count = {"few": 6 + 2 + 9, "classes": 12 + (3 + 2) + 3 * 3}[kind]
+    assert models.n_parameters(model) == count
+
+
+def test_names_of_classes() -> None:
+    assert [models.class_name(each) for each in np.array([1.0, -0.5])] == ["1", "-0.5"]
+    assert [models.class_name(each) for each in (3, "v1.0", True)] == ["3", "v1.0", "True"]

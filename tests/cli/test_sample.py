@@ -71,3 +71,25 @@ def test_a_k_means_model_has_no_rows_to_draw(run: Any, centres: Path, tmp_path: 
     assert "mixtura fit" in result.stderr
     assert "as_mixture" in result.stderr
     assert not (tmp_path / "new.csv").exists()
+
+
+@pytest.mark.parametrize("kind", ["few", "classes"])
+def test_rows_of_classes(run: Any, special: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "new.csv"
+    run("sample", special[kind], "-n", 600, "-o", path)
+    drawn = read_table(path)
+    assert drawn.names == ["x", "y", "class"]
+    fitted = load(special[kind])
+    del fitted.feature_names_in_
+    found = fitted.predict(numeric_columns(drawn, ["x", "y"]).X)
+    labels = np.array(drawn.columns.column("class").to_pylist())
+    assert set(labels) == {"red", "green", "blue"}
+    assert (labels == found).mean() > 0.98
+
+
+def test_noise_is_not_drawn(run: Any, special: dict[str, Path]) -> None:
+    result = run("sample", special["noise"], "-n", 50)
+    lines = result.stdout.splitlines()
+    assert lines[0] == "x,y,component"
+    assert {line.split(",")[2] for line in lines[1:]} == {"0", "1", "2"}
+    assert "no row is noise" in result.stderr

@@ -122,3 +122,22 @@ def test_weights_have_no_position(run: Any, tmp_path: Path) -> None:
     result = json.loads(run("score", path, table, "--weights", "w", "--json").stdout)
     assert (result["inertia"], result["mean_squared_distance"]) == (4.0, 1.0)
     assert "has no column 'v'" in run("score", path, table, "--weights", "v", code=3).stderr
+
+
+@pytest.mark.parametrize("kind", ["noise", "few", "classes"])
+def test_mixtures_of_all_kinds(
+    run: Any, special: dict[str, Path], table: Path, points: np.ndarray, kind: str
+) -> None:
+    result = json.loads(run("score", special[kind], table, "--json").stdout)
+    fitted = load(special[kind])
+    del fitted.feature_names_in_
+    X = numeric_columns(read_table(table), ["x", "y"]).X
+    if kind == "noise":
+        expected = fitted.score_samples(X)
+        assert result["bic"] == pytest.approx(fitted.bic(X))
+    elif kind == "few":
+        expected = fitted.mixture_.log_prob(X)
+    else:
+        each = [model.score_samples(X) for model in fitted.models_]
+        expected = np.logaddexp.reduce(np.log(fitted.priors_)[:, None] + each)
+    assert result["log_likelihood"] == pytest.approx(expected.sum())

@@ -59,6 +59,12 @@ def test_what_is_no_label_is_refused() -> None:
         encoded(np.array([0.5, 1.25]))
     with pytest.raises(InputError, match="y holds inf"):
         encoded(np.array([0.0, np.inf]))
+    for absent in (None, np.nan, pd.NA):
+        with pytest.raises(InputError, match=r"is not the label of a class\. Leave such rows out"):
+            encoded(np.array(["a", absent, "b"], dtype=object))
+    for function in (encoded, partly_encoded):  # and not the text of a number
+        with pytest.raises(InputError, match="y holds text and other labels"):
+            function(np.array(["a", 1, "b"], dtype=object))
     with pytest.raises(ValueError, match="inconsistent"):
         checked_labels(None, [0, 1, 2], np.zeros((2, 1)))
     with pytest.raises(InputError, match="requires y to be passed"):

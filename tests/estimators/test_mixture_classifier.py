@@ -118,6 +118,6 @@ def test_warnings_and_errors_name_the_class() -> None:
 def test_priors_are_checked() -> None:
     codes = np.array([0, 0, 0, 1])
     assert class_priors(None, codes, None, 2).tolist() == [0.75, 0.25]
-    for given in ([1.0], [0.5, 0.6], [1.5, -0.5], [np.nan, 1.0]):
+    for given in ([1.0], [0.5, 0.6], [1.5, -0.5], [np.nan, 1.0], ["a", "b"]):
         with pytest.raises(InputError, match="priors"):
             class_priors(given, codes, None, 2)

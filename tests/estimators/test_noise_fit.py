@@ -17,10 +17,10 @@ RNG = np.random.default_rng(0)
 X = np.vstack([RNG.normal(size=(180, 2)), RNG.uniform(-1e4, 1e4, (20, 2))])
 
 
-def cleaned(noise: Any, weights: np.ndarray | None = None) -> list[tuple[int, float]]:
+def cleaned(noise: Any, weights: np.ndarray | None = None, k: int = 1) -> list[tuple[int, float]]:
     """Return how many rows are left and how much is noise, for each start."""
     em = problem(X, 1, "full", weights)
-    found = noise_fit.without_noise(NoiseMixture(noise=noise), em, X, weights, RNG)
+    found = noise_fit.without_noise(NoiseMixture(k, noise=noise), em, X, weights, RNG)
     return [(clean.source.n_rows, share) for clean, share in found]
 
 
@@ -36,7 +36,9 @@ def test_starts_are_without_noise() -> None:
 
 
 def test_where_too_few_rows_are_left_all_are() -> None:
-    assert cleaned(np.ones(200, dtype=bool)) == [(200, pytest.approx(1 / 201))]
+    assert cleaned(0.999, k=2) == [(200, pytest.approx(1 / 201))]
+    with pytest.raises(InputError, match="noise leaves 0 rows"):
+        cleaned(np.ones(200, dtype=bool))
 
 
 def test_large_tables_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:

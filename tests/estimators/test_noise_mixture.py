@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from mixtura import GaussianMixture
+from mixtura import GaussianMixture, InputError
 from mixtura.estimators.noise_mixture import NoiseMixture
 from problems import FAMILY_NAMES, RESTRICTED_NAMES, with_holes
 
@@ -100,8 +101,8 @@ def test_start_matters_without_updates() -> None:
     assert shares == pytest.approx([0.1, 0.3])
     given = NoiseMixture(noise=TRUTH == -1, max_iter=0, init_params="random").fit(X)
     assert given.noise_weight_ == pytest.approx(0.2)
-    everything = NoiseMixture(noise=np.ones(200, dtype=bool), max_iter=0).fit(X)
-    assert 0.0 < everything.noise_weight_ < 0.01
+    with pytest.raises(InputError, match="noise leaves 1 rows that are none, and n_components=2"):
+        NoiseMixture(2, noise=np.arange(200) > 0).fit(X)
 
 
 def test_prior_and_ridge_have_an_effect() -> None:
@@ -138,3 +139,21 @@ def test_chevron_as_published(shared_data: Path) -> None:
     assert model.n_parameters() == 11
     assert model.score_samples(rows).sum() > -10525.34 - 0.05
     assert -model.bic(rows) > -21127.76 - 0.05
+
+
+def test_rows_count_in_criteria_as_in_gaussian_mixtures() -> None:
+    model = NoiseMixture(2, random_state=0).fit(X)
+    weights = np.arange(200) % 3
+    repeated = np.repeat(X, weights, axis=0)
+    assert model.bic(X, weights) == pytest.approx(model.bic(repeated))
+    assert model.aic(X, weights) == pytest.approx(model.aic(repeated))
+    empty = np.full((30, X.shape[1]), np.nan)
+    assert model.bic(np.vstack([X, empty])) == pytest.approx(model.bic(X))
+    with pytest.raises(InputError, match="no row with an observed cell"):
+        model.bic(empty)
+
+
+def test_columns_have_their_names_in_errors() -> None:
+    frame = pd.DataFrame({"a": X[:, 0], "flat": 1.0})
+    with pytest.raises(InputError, match="column 'flat' of X does not vary"):
+        NoiseMixture().fit(frame)

@@ -32,7 +32,7 @@ def test_best_of_the_starts_wins() -> None:
     em = problem(X, 2, "full")
     rngs = [np.random.default_rng(seed) for seed in range(4)]
     starts = [lambda rng=rng: random_mixture(rng, "full", 2, 2) for rng in rngs]
-    selection = runs.best_run(GaussianMixture(), em, starts, accelerate=True)
+    selection = runs.best_run(GaussianMixture(), em, starts)
     facts = runs.facts(selection, em.source.weight)
     assert facts["lower_bound_"] == facts["restarts_"].max()
     assert facts["converged_"]
@@ -42,7 +42,7 @@ def test_best_of_the_starts_wins() -> None:
 def test_tolerance_and_limit_hold() -> None:
     em, start = problem(X, 2, "full"), random_mixture(np.random.default_rng(9), "full", 2, 2)
     steps = [
-        runs.best_run(GaussianMixture(tol=tol, max_iter=20), em, [lambda: start], accelerate=False)
+        runs.best_run(GaussianMixture(tol=tol, max_iter=20), em, [lambda: start])
         for tol in (10.0, 0.0)
     ]
     assert [selection.result.n_iter for selection in steps] == [1, 20]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixtura import GaussianMixture, InputError, Mixture, combine
+from mixtura import GaussianMixture, InputError, KMeans, Mixture, NoiseMixture, combine
 from mixtura.selection.combining import elbow, entropy, pair_drops
 
 
@@ -47,7 +47,8 @@ def test_each_step_takes_the_pair_that_rows_are_least_sure_between(seed: int) ->
     found = combine(resp)
     np.testing.assert_allclose(found.entropies[::-1], brute_force(resp), atol=1e-9)
     assert (np.diff(found.entropies) >= -1e-9).all()  # it never rises as clusters become one
-    assert found.entropies[0] == pytest.approx(0.0, abs=1e-12)
+    assert found.entropies[0] == 0.0
+    assert (found.drops >= 0.0).all()
     for c in range(1, 6):
         assert np.unique(found.clusters[c - 1]).tolist() == list(range(c))
         joined = found.responsibilities(c)
@@ -110,6 +111,34 @@ def test_sure_rows_leave_nothing_to_combine() -> None:
     assert combine([[0.5, 0.5]]).suggested == 2  # no elbow
 
 
+def test_rounding_is_no_entropy() -> None:
+    thirds = np.full((50, 3), 1.0 / 3.0)
+    short = np.nextafter(thirds, 0.0)  # the sums are 1, and a little less
+    for resp in (thirds, short, np.hstack([short, np.full((50, 1), 1e-30)])):
+        assert combine(resp).entropies[0] == 0.0
+    assert entropy(np.array([[1.0 - 1e-16, 1e-20]]), np.ones(1)) < 1e-18
+    assert entropy(np.array([[0.3, 0.2, 0.5]]), np.ones(1)) == pytest.approx(1.0296530140645737)
+
+
+def test_report() -> None:
+    lines = str(combine([[0.7, 0.3], [1.0 - 1e-16, 1e-16]])).splitlines()
+    assert lines[1].split() == ["2", "0.61086", "0", "1"]
+    assert lines[2].split() == ["1", "0.00000", "0.30543", "0+1"]
+    assert lines[-1] == "2 clusters suggested"
+    assert str(combine([[1.0], [1.0]])).endswith("\n1 cluster suggested")
+
+
+def test_noise_is_left_out_by_weights() -> None:
+    rng = np.random.default_rng(0)
+    groups = [rng.normal(0, 1, (60, 2)), rng.normal(3, 1, (60, 2))]
+    X = np.vstack([*groups, rng.uniform(-40, 40, (12, 2))])
+    model = NoiseMixture(2, random_state=0).fit(X)
+    with pytest.raises(InputError, match="whose noise is no component to combine"):
+        combine(model, X)
+    found = combine(model.mixture_, X, 1.0 - model.predict_proba(X)[:, -1])
+    assert found.components.shape == (132, 2)
+
+
 def test_elbow_by_hand() -> None:
     assert elbow(np.array([0.0, 0.0, 0.0, 5.0, 10.0])) == 3
     assert elbow(np.array([0.0, 1.0, 2.0, 3.0, 10.0])) == 4
@@ -128,6 +157,10 @@ def test_what_cannot_be_used_is_named() -> None:
         combine([[1.0]], [[0.0]])
     with pytest.raises(InputError, match=r"row 1 sums to 0\.9"):
         combine([[0.5, 0.5], [0.5, 0.4]])
+    with pytest.raises(InputError, match="model is a NoneType, which has no responsibilities"):
+        combine(None)
+    with pytest.raises(InputError, match="model is a KMeans, which has no responsibilities"):
+        combine(KMeans(1).fit([[0.0], [1.0]]), [[0.0], [1.0]])
     for wrong in (0, 3, 1.5):
         with pytest.raises(InputError, match="n_clusters="):
             combine([[0.5, 0.5]]).labels(wrong)  # type: ignore[arg-type]

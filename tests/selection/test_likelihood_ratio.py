@@ -102,11 +102,24 @@ def test_collapsed_fits_have_no_statistic() -> None:
     fits = Climbed(nothing, np.array([1.0, 1.0, 1.0]))
     found = Climbed(nothing, np.array([3.0, 0.5, -np.inf]))
     np.testing.assert_array_equal(statistics(fits, found), [4.0, 0.0, np.nan])
-    # Any two of three rows are on a line.
-    last = bootstrap_lrt([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]], n_boot=9, random_state=0)
-    assert np.isnan(last.p_values).all()
-    assert last.selected == 1
+
+
+def test_a_test_without_fits_is_the_last() -> None:
+    # Four rows at each of two far places: two components, and never three of two columns.
+    corners = np.array([[0.0, 0.0], [1.0, 0.2], [0.3, 1.0], [1.2, 1.1]])
+    rows = np.vstack([corners, corners[::-1] * [1.0, -1.0] + 300.0])
+    last = bootstrap_lrt(rows, n_boot=19, level=0.2, random_state=0)
+    assert last.n_components == (1, 2)
+    np.testing.assert_array_equal(np.isnan(last.p_values), [False, True])
+    assert last.selected == 2
     assert " nan" in str(last)
+
+
+@pytest.mark.parametrize("n", [3, 5])
+def test_too_few_rows_for_any_fit_are_an_error(n: int) -> None:
+    rows = np.random.default_rng(0).normal(size=(n, 2))  # a component of two needs three
+    with pytest.raises(InputError, match=f"X has {n} in 2 columns; .* needs 3 different ones"):
+        bootstrap_lrt(rows, n_boot=9, random_state=0)
 
 
 def test_report() -> None:

@@ -10,8 +10,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.exceptions import NotFittedError
 
-from mixtura import GaussianMixture, InputError, Mixture, ParameterUncertainty, bootstrap_parameters
+from mixtura import (
+    GaussianMixture,
+    InputError,
+    Mixture,
+    MixtureSearch,
+    ParameterUncertainty,
+    bootstrap_parameters,
+)
 from mixtura.model import STRUCTURES
 from mixtura.selection.uncertainty import matching, resampled, reweighted
 from problems import random_mixture
@@ -178,6 +186,39 @@ def test_what_cannot_be_used_is_named(options: dict[str, Any], message: str) -> 
     model, X = problem()
     with pytest.raises(InputError, match=message):
         bootstrap_parameters(model, X, **options)
+
+
+def test_a_search_stands_for_its_best_model() -> None:
+    _, X = problem()
+    search = MixtureSearch([1, 2], covariance_types=["VVI"], random_state=0)
+    with pytest.raises(NotFittedError):
+        bootstrap_parameters(search, X)
+    options = {"n_boot": 20, "random_state": 0}
+    for each in (search.fit(X), GaussianMixture("auto", covariance_type="VVI").fit(X)):
+        best = getattr(each, "best_estimator_", each)
+        assert len(best.weights_) == 2
+        found, expected = (bootstrap_parameters(m, X, **options) for m in (each, best.mixture_))
+        np.testing.assert_array_equal(found.standard_errors.means, expected.standard_errors.means)
+    with pytest.raises(InputError, match="prior='conjugate'"):
+        bootstrap_parameters(search.set_params(prior="conjugate").fit(X), X)
+
+
+def test_ridges_are_refused() -> None:
+    _, X = problem()
+    bootstrap_parameters(GaussianMixture(reg_covar=0.0).fit(X), X, n_boot=2)  # a floor, at most
+    with pytest.raises(InputError, match=r"reg_covar=0\.5, and replicates are fitted by maximum"):
+        bootstrap_parameters(GaussianMixture(reg_covar=0.5).fit(X), X, n_boot=2)
+
+
+def test_what_is_rounding_is_shown_as_zero() -> None:
+    X = np.array([[-1.0, -1e-3], [0.0, 0.0], [1.0, -1e-3], [0.0, 2e-3]])
+    mixture = Mixture([1.0], [[1.5e-64, 1e-9]], [X.var(axis=0)], "diag")
+    lines = str(bootstrap_parameters(mixture, X, n_boot=5, random_state=0)).splitlines()
+    told = {line.split("]")[0]: line.split()[-4:] for line in lines[1:-2]}
+    assert told["weights[0"] == ["1", "0", "1", "1"]
+    assert told["means[0, 0"][0] == "0"
+    assert told["means[0, 1"][0] == "1e-09"
+    assert told["covariances[0, 1"][0] == "1.5e-06"
 
 
 def test_models_of_another_kind_are_refused() -> None:

@@ -69,7 +69,7 @@ def attempt(em: EM, path: Path) -> Path | None:
         return None
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            beyond = em.feasible(extrapolated(previous, path.mixture, rate / (1.0 - rate)))
+            beyond = em.feasible(em.beyond(previous, path.mixture, rate / (1.0 - rate)))
         statistics = em.expect(beyond)
     except InputError:  # singular, or out of range
         return None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mixtura._errors import SingularCovarianceError
-from mixtura.algorithms.acceleration import Path, accelerated_step, plain_step
+from mixtura.algorithms.acceleration import Path, accelerated_step, extrapolated, plain_step
 from mixtura.algorithms.loop import Ended, Run, asks_to_stop, iterate
 from mixtura.algorithms.source import Source
 from mixtura.algorithms.stopping import Status, StoppingRule, remaining
@@ -251,6 +251,10 @@ class EM:
         if covariances is mixture.covariances:
             return mixture
         return Mixture(mixture.weights, mixture.means, covariances, mixture.covariance_type)
+
+    def beyond(self, before: Mixture, now: Mixture, factor: float) -> Mixture:
+        """Return ``now`` plus ``factor`` times the step that led to it."""
+        return extrapolated(before, now, factor)
 
     @property
     def lifts(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from mixtura._errors import InputError
 from mixtura.algorithms.cleaning import in_sparser_process, loneliest, neighbour_volumes
@@ -46,6 +47,16 @@ class NoisyEM(EM):
         assert isinstance(mixture, NoisyMixture)
         within = super().feasible(mixture)
         return mixture if within is mixture else NoisyMixture(within, mixture.noise_weight)
+
+    def beyond(self, before: Mixture, now: Mixture, factor: float) -> Mixture:
+        """Return ``now`` plus ``factor`` times the last step; noise moves in its log-odds."""
+        assert isinstance(before, NoisyMixture)
+        assert isinstance(now, NoisyMixture)
+        limits = np.finfo(np.float64)
+        shares = np.clip([before.noise_weight, now.noise_weight], limits.tiny, 1.0 - limits.eps)
+        old, new = logit(shares)
+        led = super().beyond(before, now, factor)
+        return NoisyMixture(led, float(expit(new + factor * (new - old))))
 
 
 def stray_rows(
@@ -92,19 +103,21 @@ def _reach_of_block(
     return _Reach(low, np.fmax.reduce(turned, axis=0, initial=-np.inf))
 
 
-def box_around(source: Source, kernels: Kernels) -> Uniform:
+def box_around(source: Source, kernels: Kernels, names: Any = None) -> Uniform:
     """Return the uniform density over the smaller of two boxes around the rows of a table.
 
     One lies along the columns, the other along the principal axes; that is for complete rows that
-    vary in all directions (Banfield & Raftery 1993, doi:10.2307/2532201).
+    vary in all directions (Banfield & Raftery 1993, doi:10.2307/2532201). An error calls columns
+    by their ``names``.
     """
     total = total_statistics(source, kernels, family_named("full"))
     centre = total.centre[0]
     extents = source.map_reduce(partial(_reach_of_block, centre, None)).log_extents
     if np.isneginf(extents).any():
         column = int(np.argmin(extents))
+        label = column if names is None else repr(str(names[column]))
         raise InputError(
-            f"column {column} of X does not vary: there is no volume that noise could be spread "
+            f"column {label} of X does not vary: there is no volume that noise could be spread "
             "over. Leave the column out."
         )
     covariance = covariance_of(total)

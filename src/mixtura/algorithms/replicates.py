@@ -12,17 +12,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtura.algorithms.batch import FLAT, SWEEPS, Integers, coming
+from mixtura.algorithms import batch
+from mixtura.algorithms.batch import (
+    LOST,
+    PERIOD,
+    QUICKEST,
+    SLOWEST,
+    SWEEPS,
+    Batch,
+    Integers,
+    Layout,
+    Monomials,
+    coming,
+)
 from mixtura.model.families.base import FloatArray
 from mixtura.model.families.structured import matrices_of
 
 #: Rounds of updates that a fit gets at most, and the gain still to come at its end, in nats.
 LONGEST, GOAL = 200, 1e-3
-#: Updates from one attempt to lead the statistics on to the next; the rates between.
-PERIOD = 5
-QUICKEST, SLOWEST = 0.5, 0.98
-#: Part of a component's rows that it may lose in such a step.
-LOST = 0.5
 #: Standard deviations from the mean of a component at which it is cut, at most.
 WIDEST = 1.5
 #: Cuts anywhere, in addition to those across the longest axes.
@@ -169,22 +176,18 @@ def coefficients(models: Stack, spread: FloatArray) -> tuple[FloatArray, NDArray
     """Return the coefficients (m, k, q) of the log-joint densities, and which components (m, k)
     are flat in a direction in which the tables, of columns with variances (d,), are not.
     """
-    d = len(spread)
+    m, k, d = models.means.shape
     covariances = np.where(np.isfinite(models.covariances), models.covariances, 0.0)
-    sign, log_dets = np.linalg.slogdet(covariances)
-    flat = ~((sign > 0) & np.isfinite(log_dets))
-    precisions = np.linalg.inv(np.where(flat[..., None, None], np.eye(d), covariances))
-    # One over a precision's diagonal is what varies of a column given the others.
-    diagonal = np.diagonal(precisions, axis1=-2, axis2=-1)
-    flat |= ~(diagonal * spread < 1.0 / FLAT).all(axis=-1)
-    precisions[flat], log_dets[flat] = np.eye(d), 0.0
-    linear = np.matvec(precisions, models.means)
-    squared = np.vecdot(linear, models.means)
-    with np.errstate(divide="ignore"):  # a component without weight
-        constant = np.log(models.weights) - 0.5 * (d * np.log(2 * np.pi) + log_dets + squared)
-    first, second = np.triu_indices(d)
-    products = precisions[..., first, second] * np.where(first == second, -0.5, -1.0)
-    return np.concatenate([constant[..., None], linear, products], axis=-1), flat
+    stacked = Batch(
+        Layout(("VVV",) * m, np.full(m, k)),
+        models.weights.ravel(),
+        models.means.reshape(m * k, d),
+        covariances.reshape(m * k, d, d),
+    )
+    nothing = np.empty((0, 0))
+    columns = Monomials(nothing, nothing, spread, np.zeros((d, d)), None)
+    parts, flat, _ = batch.coefficients(stacked, columns)
+    return parts.reshape(m, k, parts.shape[1]), flat.reshape(m, k)
 
 
 def sums(tables: Tables, resp: FloatArray) -> FloatArray:

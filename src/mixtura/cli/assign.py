@@ -9,11 +9,11 @@ import typer
 from numpy.typing import NDArray
 from rich.console import RenderableType
 
-from mixtura import GaussianMixture, TableError
+from mixtura import TableError
 from mixtura.cli.clusters import nearest
 from mixtura.cli.console import grid, number, print_json, say, show
 from mixtura.cli.labels import Labels, read_labels
-from mixtura.cli.models import load_model, matching_columns
+from mixtura.cli.models import Groups, groups_of, load_model, matching_columns
 from mixtura.cli.options import (
     ENDINGS,
     JsonOption,
@@ -29,6 +29,7 @@ from mixtura.io.table import Table
 from mixtura.io.tables import STREAM, check_writable, read_table, write_table
 
 SURE = 0.99
+PROBABILITY = "probability_"
 
 
 def assign(
@@ -46,11 +47,12 @@ def assign(
     """Append to every row its component or cluster, and how sure or how near that is.
 
     The new columns of a mixture are component (from 0), probability_0, probability_1 and so on,
-    and certainty, the largest of them; those of k-means are cluster (from 0) and
-    distance_to_center. All columns of the table are kept as they are. The columns that the model
-    needs are found by their names, in any order. Rows with missing cells are assigned by the
-    others. With --labels, what is found is compared with a column of the table; where that goes to
-    standard output, the comparison goes to standard error.
+    and certainty, the largest of them; rows that are noise have component -1, and there is
+    probability_noise. Models of classes append class instead, and probability_NAME for each.
+    Those of k-means are cluster (from 0) and distance_to_center. All columns of the table are kept
+    as they are. The columns that the model needs are found by their names, in any order. Rows with
+    missing cells are assigned by the others. With --labels, what is found is compared with a column
+    of the table; where that goes to standard output, the comparison goes to standard error.
     """
     if as_json and output == STREAM:
         raise typer.BadParameter("--json and the table cannot both go to standard output: give -o.")
@@ -61,15 +63,16 @@ def assign(
     numeric = matching_columns(source, fitted, names, known and known.column)
     probabilities = None
     with naming(source, numeric.names):
-        if isinstance(fitted, GaussianMixture):
-            probabilities = fitted.predict_proba(numeric.X)
-            columns = assignment(probabilities)
-            result = group_facts(columns)
-            shown = groups_table(result)
-        else:
+        if isinstance(fitted, CentreModel):
             columns = nearest_clusters(fitted, numeric.X)
             result = cluster_facts(columns, len(fitted.cluster_centers_))
             shown = clusters_table(result)
+        else:
+            probabilities = fitted.predict_proba(numeric.X)
+            groups = groups_of(fitted)
+            columns = assignment(probabilities, groups)
+            result = group_facts(columns)
+            shown = groups_table(result, groups.title)
     found = known and known.compared(next(iter(columns.values())), probabilities)
     write_table(output, source.appended(columns))
     if output == STREAM:
@@ -93,43 +96,48 @@ def labels_aside(table: Table, option: str, names: list[str] | None) -> Labels:
     return labels
 
 
-def assignment(probabilities: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Return the columns that ``assign`` appends."""
-    each = {f"probability_{j}": column for j, column in enumerate(probabilities.T)}
-    component = probabilities.argmax(axis=1)
-    return {"component": component, **each, "certainty": probabilities.max(axis=1)}
+def assignment(
+    probabilities: NDArray[Any], groups: Groups | None = None
+) -> dict[str, NDArray[Any]]:
+    """Return the columns that ``assign`` appends; the groups are components unless given."""
+    numbers = np.arange(probabilities.shape[1])
+    title, labels, names = groups or Groups("component", numbers, [str(j) for j in numbers])
+    each = {f"{PROBABILITY}{name}": p for name, p in zip(names, probabilities.T, strict=True)}
+    chosen = labels[probabilities.argmax(axis=1)]
+    return {title: chosen, **each, "certainty": probabilities.max(axis=1)}
 
 
 def group_facts(columns: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    """Return how many rows each component received, and how surely."""
-    component, certainty = columns["component"], columns["certainty"]
-    k = len(columns) - 2
-    sizes = np.bincount(component, minlength=k)
-    sums = np.bincount(component, weights=certainty, minlength=k)
-    sure = np.bincount(component, weights=certainty > SURE, minlength=k)
+    """Return how many rows each group received, and how surely."""
+    each = {name: p for name, p in columns.items() if name.startswith(PROBABILITY)}
+    group, certainty = np.argmax(list(each.values()), axis=0), columns["certainty"]
+    k = len(each)
+    sizes = np.bincount(group, minlength=k)
+    sums = np.bincount(group, weights=certainty, minlength=k)
+    sure = np.bincount(group, weights=certainty > SURE, minlength=k)
     return {
-        "rows": len(component),
+        "rows": len(group),
+        "groups": [name.removeprefix(PROBABILITY) for name in each],
         "sizes": sizes,
         "mean_certainty": [s / n if n else None for s, n in zip(sums, sizes, strict=True)],
         "rows_above_99_percent": sure.astype(int),
     }
 
 
-def groups_table(result: dict[str, Any]) -> RenderableType:
+def groups_table(result: dict[str, Any], title: str = "component") -> RenderableType:
     """Return the facts of the groups as a table for people."""
     rows = []
-    for j, (size, certainty, sure) in enumerate(
-        zip(
-            result["sizes"],
-            result["mean_certainty"],
-            result["rows_above_99_percent"],
-            strict=True,
-        )
+    for name, size, certainty, sure in zip(
+        result["groups"],
+        result["sizes"],
+        result["mean_certainty"],
+        result["rows_above_99_percent"],
+        strict=True,
     ):
         share = f"{size / result['rows']:.1%}"
         mean = "-" if certainty is None else f"{certainty:.4f}"
-        rows.append([str(j), f"{size:,}", share, mean, f"{sure:,}"])
-    return grid(["component", "rows", "share", "mean certainty", "rows above 99 %"], rows)
+        rows.append([name, f"{size:,}", share, mean, f"{sure:,}"])
+    return grid([title, "rows", "share", "mean certainty", "rows above 99 %"], rows)
 
 
 def nearest_clusters(model: CentreModel, X: NDArray[Any]) -> dict[str, NDArray[Any]]:

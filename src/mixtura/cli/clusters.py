@@ -14,6 +14,7 @@ from mixtura.cli.models import side_by_side
 from mixtura.estimators.centres import CentreModel
 from mixtura.io.arrays import generic_names
 from mixtura.io.table import counted
+from mixtura.selection.uncertainty import NEGLIGIBLE
 
 CLUSTER_WIDTH = 12  # characters that a coordinate or a heading, and a gap, may take
 CHUNK = 4096  # rows whose differences from their centres are held at a time
@@ -75,9 +76,11 @@ def centers_table(
     """Return the centres below the rows ``first``, as many clusters abreast as fit."""
     first = first or {}
     labels = [*first, *(names or generic_names(model.n_features_in_))]
+    centers = model.cluster_centers_
+    rounding = NEGLIGIBLE * np.abs(centers).max(axis=0)
     cells = [
         [*(row[j] for row in first.values()), *(number(value) for value in center)]
-        for j, center in enumerate(model.cluster_centers_)
+        for j, center in enumerate(np.where(np.abs(centers) > rounding, centers, 0.0))
     ]
     headers = [f"cluster {j}" for j in range(len(cells))]
     return side_by_side("center", labels, headers, cells, CLUSTER_WIDTH)

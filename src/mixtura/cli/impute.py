@@ -13,7 +13,7 @@ from rich.console import RenderableType
 from mixtura import GaussianMixture, InputError, MixtureImputer, TableError
 from mixtura.cli.console import facts, grid, hush, number, print_json, show
 from mixtura.cli.fitting import report_columns
-from mixtura.cli.models import load_model, matching_columns
+from mixtura.cli.models import gaussians, load_model, matching_columns
 from mixtura.cli.options import (
     ENDINGS,
     ColumnsOption,
@@ -30,6 +30,7 @@ from mixtura.cli.options import (
     names_in,
     naming,
 )
+from mixtura.estimators.centres import CentreModel
 from mixtura.io.arrow import pa
 from mixtura.io.columns import Numeric, missing_counts, numeric_columns
 from mixtura.io.table import Table, counted
@@ -47,7 +48,7 @@ def impute(
         typer.Option(
             "--model",
             "-m",
-            help="Mixture that 'fit' wrote; without one, a mixture is fitted to the table first.",
+            help="Fitted mixture; without one, a mixture is fitted to the table first.",
         ),
     ] = None,
     components: Annotated[
@@ -178,14 +179,17 @@ def fit(
 
 
 def stored(path: Path, threads: int | None) -> tuple[GaussianMixture, list[str] | None]:
-    """Return the mixture of a file, and the names of its columns."""
+    """Return the mixture of a file, and the names of its columns.
+
+    That is one of all classes, and leaves noise out: it says nothing of a missing cell.
+    """
     fitted, names = load_model(path, threads)
-    if not isinstance(fitted, GaussianMixture):
+    if isinstance(fitted, CentreModel):
         raise InputError(
             f"{path}: holds no mixture of Gaussians, which alone says what missing cells may be; "
             "fit one with mixtura fit, or leave --model out."
         )
-    return fitted, names
+    return gaussians(fitted), names
 
 
 def fill(model: GaussianMixture, X: NDArray[Any], draws: int | None, seed: int) -> Filled:

@@ -6,10 +6,11 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from mixtura import GaussianMixture, RatingMixture, load
+from mixtura import RatingMixture, load
 from mixtura.cli import clusters, recommend
 from mixtura.cli.console import facts, number, plain, print_json, show
 from mixtura.cli.models import (
+    class_name,
     collapsed_line,
     column_names,
     components_table,
@@ -17,6 +18,7 @@ from mixtura.cli.models import (
     model_line,
 )
 from mixtura.cli.options import JsonOption, ModelArgument, in_flags
+from mixtura.estimators.centres import CentreModel
 from mixtura.io.model_file import read_model
 from mixtura.io.table import counted
 
@@ -48,11 +50,11 @@ def shown_as(fitted: Any) -> tuple[dict[str, Any], dict[str, str], RenderableTyp
         about = recommend.description(fitted)
         return about, recommend.model_lines(about), recommend.weights_table(about)
     names = column_names(fitted)
-    if isinstance(fitted, GaussianMixture):
-        about = description(fitted, names)
-        return about, mixture_lines(about), components_table(fitted, names)
-    about = clusters.description(fitted, names)
-    return about, cluster_lines(about), clusters.centers_table(fitted, names)
+    if isinstance(fitted, CentreModel):
+        about = clusters.description(fitted, names)
+        return about, cluster_lines(about), clusters.centers_table(fitted, names)
+    about = description(fitted, names)
+    return about, mixture_lines(about), components_table(fitted, names)
 
 
 def file_line(file: dict[str, Any]) -> dict[str, str]:
@@ -78,12 +80,26 @@ def fit_lines(about: dict[str, Any], kind: str) -> dict[str, str]:
 
 def mixture_lines(about: dict[str, Any]) -> dict[str, str]:
     """Return what is known of a mixture but its parameters, for people."""
-    trace = counted(len(about["log_likelihood_per_row_trace"]), "value")
+    iterations = f"{about['iterations']}"
+    if "log_likelihood_per_row_trace" in about:
+        trace = counted(len(about["log_likelihood_per_row_trace"]), "value")
+        iterations += f", log-likelihood trace of {trace}"
     return {
         **fit_lines(about, model_line(about)),
-        **collapsed_line(about),
-        "iterations": f"{about['iterations']}, log-likelihood trace of {trace}",
+        **special_lines(about),
+        "iterations": iterations,
     }
+
+
+def special_lines(about: dict[str, Any]) -> dict[str, str]:
+    """Return what is known of one kind of mixture alone, for people."""
+    if "noise_weight" in about:
+        volume = f"the logarithm of its volume is {number(about['log_volume'])}"
+        return {"noise": f"{about['noise_weight']:.1%} of the rows; {volume}"}
+    if "classes" in about:
+        weights = zip(about["classes"], about["class_weights"], strict=True)
+        return {"classes": ", ".join(f"{class_name(each)} ({part:.1%})" for each, part in weights)}
+    return collapsed_line(about)
 
 
 def cluster_lines(about: dict[str, Any]) -> dict[str, str]:

@@ -5,26 +5,55 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from mixtura import GaussianMixture, RatingMixture, load
+from mixtura import (
+    GaussianMixture,
+    MixtureClassifier,
+    NoiseMixture,
+    RatingMixture,
+    SemiSupervisedMixture,
+    load,
+)
 from mixtura._errors import TableError
 from mixtura.cli.console import grid, number, width
 from mixtura.estimators.centres import CentreModel
 from mixtura.io.arrays import generic_names
 from mixtura.io.columns import Numeric, numeric_columns
 from mixtura.io.table import Table, counted
+from mixtura.kernels.noise import NOISE
 from mixtura.model import criteria
+from mixtura.selection.uncertainty import NEGLIGIBLE
 
 COMPONENT_WIDTH = 20  # characters that a mean, its deviation and a gap may take
 
 
-Model = GaussianMixture | CentreModel
+ClassModel = SemiSupervisedMixture | MixtureClassifier
+MixtureModel = GaussianMixture | NoiseMixture | ClassModel
+Model = MixtureModel | CentreModel
+
+
+class Groups(NamedTuple):
+    """What rows of a table may be of.
+
+    Attributes
+    ----------
+    title : str
+        What the groups are.
+    labels : ndarray (k,)
+        What stands for each of them in a column.
+    names : list of str
+        What they are called.
+    """
+
+    title: str
+    labels: NDArray[Any]
+    names: list[str]
 
 
 def load_model(path: Path, threads: int | None = None) -> tuple[Model, list[str] | None]:
@@ -32,16 +61,63 @@ def load_model(path: Path, threads: int | None = None) -> tuple[Model, list[str]
     model = load(path)
     if isinstance(model, RatingMixture):
         raise TableError(f"{path} is a model of ratings; use mixtura recommend -m {path}.")
-    if not isinstance(model, GaussianMixture | CentreModel):
-        raise TableError(
-            f"{path} holds a {type(model).__name__}, which commands do not use yet; "
-            "read it in Python with mixtura.load."
-        )
     names = column_names(model)
     if names is not None:
         del model.feature_names_in_  # tables are matched to the names here, not by scikit-learn
-    model.set_params(n_jobs=threads)
+    for each in (model, *getattr(model, "models_", ())):
+        each.set_params(n_jobs=threads)
     return model, names
+
+
+def groups_of(model: MixtureModel) -> Groups:
+    """Return what a model assigns rows to, in the order of its probabilities."""
+    if isinstance(model, ClassModel):
+        return Groups("class", model.classes_, [class_name(each) for each in model.classes_])
+    numbers = np.arange(len(model.weights_))
+    names = [str(number) for number in numbers]
+    if isinstance(model, GaussianMixture):
+        return Groups("component", numbers, names)
+    return Groups("component", np.append(numbers, NOISE), [*names, "noise"])
+
+
+def class_name(label: Any) -> str:
+    """Return what a class is called: whole numbers without a decimal point."""
+    return str(label).removesuffix(".0") if isinstance(label, float) else str(label)
+
+
+def component_labels(model: MixtureModel) -> NDArray[Any]:
+    """Return what stands in a column for the component that a row is of: its number or class."""
+    if isinstance(model, SemiSupervisedMixture):
+        return model.component_classes_
+    if isinstance(model, MixtureClassifier):
+        return np.repeat(model.classes_, [each.mixture_.n_components for each in model.models_])
+    return np.arange(len(model.weights_))
+
+
+def gaussians(model: MixtureModel) -> GaussianMixture:
+    """Return the components of a model as a mixture: those of all classes, and without noise."""
+    if isinstance(model, GaussianMixture):
+        return model
+    if isinstance(model, MixtureClassifier):
+        parts = [each.mixture_ for each in model.models_]
+        weights = [prior * part.weights for prior, part in zip(model.priors_, parts, strict=True)]
+        matrices = [part.family.full(part.covariances, *part.means.shape) for part in parts]
+        means, kind = np.concatenate([part.means for part in parts]), "full"
+        arrays = (np.concatenate(weights), means, np.concatenate(matrices))
+    else:
+        mixture, kind = model.mixture_, model.mixture_.covariance_type
+        arrays = (mixture.weights, mixture.means, mixture.covariances)
+    return GaussianMixture.from_parameters(*arrays, kind, n_jobs=model.n_jobs)
+
+
+def n_parameters(model: MixtureModel) -> int:
+    """Return the number of free parameters of the density of rows."""
+    if isinstance(model, NoiseMixture):
+        return model.n_parameters()
+    if isinstance(model, MixtureClassifier):
+        own = sum(each.mixture_.n_parameters() for each in model.models_)
+        return own + len(model.classes_) - 1
+    return model.mixture_.n_parameters()
 
 
 def column_names(model: Model) -> list[str] | None:
@@ -70,17 +146,17 @@ def matching_columns(
 
 
 def log_likelihood_facts(
-    model: GaussianMixture, total: float, X: NDArray[Any], weights: NDArray[Any] | None = None
+    model: MixtureModel, total: float, X: NDArray[Any], weights: NDArray[Any] | None = None
 ) -> dict[str, float]:
     """Return the log-likelihood (nats) of rows and the criteria that follow from it."""
-    n_parameters = model.mixture_.n_parameters()
+    count = n_parameters(model)
     weight = float(len(X) if weights is None else weights.sum())
     telling = float(criteria.counts(X, weights).sum())
     return {
         "log_likelihood": total,
         "log_likelihood_per_row": total / weight,
-        "bic": criteria.bic(total, n_parameters, telling),
-        "aic": criteria.aic(total, n_parameters),
+        "bic": criteria.bic(total, count, telling),
+        "aic": criteria.aic(total, count),
     }
 
 
@@ -116,24 +192,44 @@ def collapsed_line(result: dict[str, Any]) -> dict[str, str]:
     return {"collapsed": f"{noun} {', '.join(map(str, components))}"}
 
 
-def description(model: GaussianMixture, names: list[str] | None) -> dict[str, Any]:
+def description(model: MixtureModel, names: list[str] | None) -> dict[str, Any]:
     """Return all that there is to know about a fitted model."""
+    mixture, share = gaussians(model), 1.0 - noise_weight(model)
+    classwise = isinstance(model, MixtureClassifier)
+    last = min(model.models_, key=lambda each: each.converged_) if classwise else model
     return {
-        "components": len(model.weights_),
+        "components": len(mixture.weights_),
         "covariance_type": model.covariance_type,
         "columns": names,
         "n_columns": model.n_features_in_,
-        "n_parameters": model.mixture_.n_parameters(),
-        "converged": bool(model.converged_),
-        "status": str(model.status_.value),
+        "n_parameters": n_parameters(model),
+        "converged": bool(last.converged_),
+        "status": str(last.status_.value),
         "iterations": int(model.n_iter_),
-        "collapsed": collapsed_components(model),
-        "log_likelihood_per_row_trace": list(model.lower_bounds_),
-        "weights": model.weights_,
-        "means": model.means_,
-        "standard_deviations": standard_deviations(model),
-        "covariances": model.covariances_,
+        **special_facts(model),
+        "weights": share * mixture.weights_,
+        "means": mixture.means_,
+        "standard_deviations": standard_deviations(mixture),
+        "covariances": mixture.covariances_,
     }
+
+
+def noise_weight(model: MixtureModel) -> float:
+    """Return the part of the rows that is noise."""
+    return model.noise_weight_ if isinstance(model, NoiseMixture) else 0.0
+
+
+def special_facts(model: MixtureModel) -> dict[str, Any]:
+    """Return what is known of one kind of model alone."""
+    if isinstance(model, GaussianMixture):
+        trace = list(model.lower_bounds_)
+        collapsed = collapsed_components(model)
+        return {"collapsed": collapsed, "log_likelihood_per_row_trace": trace}
+    if isinstance(model, NoiseMixture):
+        return {"noise_weight": model.noise_weight_, "log_volume": model.log_volume_}
+    labels, weights = component_labels(model), gaussians(model).weights_
+    shares = [float(weights[labels == label].sum()) for label in model.classes_]
+    return {"classes": model.classes_, "class_weights": shares, "component_classes": labels}
 
 
 def standard_deviations(model: GaussianMixture) -> NDArray[Any]:
@@ -144,12 +240,22 @@ def standard_deviations(model: GaussianMixture) -> NDArray[Any]:
     return np.sqrt(np.diagonal(matrices, axis1=1, axis2=2))
 
 
-def components_table(model: GaussianMixture, names: list[str] | None) -> RenderableType:
+def components_table(model: MixtureModel, names: list[str] | None) -> RenderableType:
     """Return weights, means and standard deviations, as many components abreast as fit."""
-    names = names or generic_names(model.n_features_in_)
-    cells = [component_cells(model, j) for j in range(len(model.weights_))]
-    headers = [f"component {j}" for j in range(len(cells))]
-    return side_by_side("mean ± sd", ["weight", *names], headers, cells, COMPONENT_WIDTH)
+    mixture, noise = gaussians(model), noise_weight(model)
+    columns = names or generic_names(model.n_features_in_)
+    numbers = range(len(mixture.weights_))
+    headers = [f"component {j}" for j in numbers]
+    cells = [component_cells(mixture, j, 1.0 - noise) for j in numbers]
+    first = ["weight"]
+    if isinstance(model, ClassModel):
+        first.append("class")
+        for own, label in zip(cells, component_labels(model), strict=True):
+            own.insert(1, class_name(label))
+    elif isinstance(model, NoiseMixture):
+        headers.append("noise")
+        cells.append([f"{noise:.4f}", *([""] * len(columns))])
+    return side_by_side("mean ± sd", [*first, *columns], headers, cells, COMPONENT_WIDTH)
 
 
 def side_by_side(
@@ -170,12 +276,18 @@ def side_by_side(
     return Group(*tables[:-1])
 
 
-def component_cells(model: GaussianMixture, component: int) -> list[str]:
-    """Return the weight of a component, and mean and standard deviation of every column in it."""
+def component_cells(model: GaussianMixture, component: int, share: float = 1.0) -> list[str]:
+    """Return the weight of a component, and mean and standard deviation of every column in it.
+
+    The components are a ``share`` of all rows.
+    """
     means, deviations = model.means_[component], standard_deviations(model)[component]
     pairs = zip(means, deviations, strict=True)
-    shown = [f"{number(mean)} ± {number(deviation, 3)}" for mean, deviation in pairs]
-    return [f"{model.weights_[component]:.4f}", *shown]
+    shown = [
+        f"{number(mean if abs(mean) > NEGLIGIBLE * deviation else 0.0)} ± {number(deviation, 3)}"
+        for mean, deviation in pairs
+    ]
+    return [f"{share * model.weights_[component]:.4f}", *shown]
 
 
 def weights_table(model: GaussianMixture) -> RenderableType:

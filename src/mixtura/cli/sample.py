@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
-from mixtura import GaussianMixture, InputError
-from mixtura.cli.models import load_model
+from mixtura import InputError, NoiseMixture
+from mixtura.cli.console import say
+from mixtura.cli.models import component_labels, gaussians, groups_of, load_model
 from mixtura.cli.options import ENDINGS, ModelArgument
+from mixtura.estimators.centres import CentreModel
 from mixtura.io.arrays import generic_names
 from mixtura.io.arrow import pa
 from mixtura.io.table import Table
@@ -24,16 +26,22 @@ def sample(
         typer.Option("--output", "-o", help=f"Write here: {ENDINGS}; '-' is standard output."),
     ] = STREAM,
 ) -> None:
-    """Draw rows from a model, with the component that each was drawn from."""
+    """Draw rows from a model, with the component or class that each was drawn from.
+
+    Where a model has noise, rows are drawn from its components alone.
+    """
     check_writable(output, model)
     fitted, names = load_model(model)
-    if not isinstance(fitted, GaussianMixture):
+    if isinstance(fitted, CentreModel):
         raise InputError(
             f"{model}: holds k-means centres, which do not say how rows spread about them, so that "
             "none can be drawn; fit a mixture with mixtura fit, or make one of the clusters in "
             "Python: KMeans.as_mixture(X).sample(n)."
         )
-    X, component = fitted.mixture_.sample(rows, random_state=seed)
-    labels = names or generic_names(fitted.n_features_in_)
-    table = Table(str(model), pa.table(list(X.T.copy()), names=labels))
-    write_table(output, table.appended({"component": component}))
+    X, component = gaussians(fitted).mixture_.sample(rows, random_state=seed)
+    columns = names or generic_names(fitted.n_features_in_)
+    table = Table(str(model), pa.table(list(X.T.copy()), names=columns))
+    own = component_labels(fitted)[component]
+    write_table(output, table.appended({groups_of(fitted).title: own}))
+    if isinstance(fitted, NoiseMixture):
+        say("no row is noise: the model knows how much room noise fills, and not where it lies.")

@@ -8,12 +8,13 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from mixtura import GaussianMixture
 from mixtura.cli.clusters import inertia_facts, inertia_lines, nearest
 from mixtura.cli.console import facts, print_json, show
 from mixtura.cli.fitting import weight_column
 from mixtura.cli.models import (
+    ClassModel,
     Model,
+    gaussians,
     likelihood_lines,
     load_model,
     log_likelihood_facts,
@@ -29,6 +30,7 @@ from mixtura.cli.options import (
     WeightsOption,
     naming,
 )
+from mixtura.estimators.centres import CentreModel
 from mixtura.io.table import counted
 from mixtura.io.tables import STREAM, check_writable, read_table, write_table
 
@@ -52,8 +54,9 @@ def score(
 ) -> None:
     """Print how well a model describes a table.
 
-    For a mixture that is the log-likelihood, in nats, with BIC and AIC; for k-means the inertia,
-    the sum of the squared distances of the rows from their nearest centres.
+    For a mixture that is the log-likelihood, in nats, with BIC and AIC, for one of classes that of
+    rows whose class is not known; for k-means the inertia, the sum of the squared distances of the
+    rows from their nearest centres.
     """
     if output == STREAM:
         raise typer.BadParameter("the scores go to standard output: give -o a file.")
@@ -68,12 +71,12 @@ def score(
     if output is not None:
         write_table(output, source.appended({column: values}))
     n_rows, total, weight = source.n_rows, float((counts * values).sum()), float(counts.sum())
-    if isinstance(fitted, GaussianMixture):
-        result = log_likelihood_facts(fitted, total, numeric.X, counts)
-        lines = likelihood_lines(result)
-    else:
+    if isinstance(fitted, CentreModel):
         result = inertia_facts(total, weight)
         lines = inertia_lines(result)
+    else:
+        result = log_likelihood_facts(fitted, total, numeric.X, counts)
+        lines = likelihood_lines(result)
     if as_json:
         read = {"table": source.source, "rows": n_rows, "total_weight": weight}
         print_json({**read, "output": output, **result})
@@ -83,6 +86,7 @@ def score(
 
 def row_scores(model: Model, X: NDArray[Any]) -> tuple[str, NDArray[Any]]:
     """Return the score (n,) of every row and the name of its column."""
-    if isinstance(model, GaussianMixture):
-        return "log_density", model.score_samples(X)
-    return "squared_distance", nearest(model, X)[1]
+    if isinstance(model, CentreModel):
+        return "squared_distance", nearest(model, X)[1]
+    density = gaussians(model) if isinstance(model, ClassModel) else model
+    return "log_density", density.score_samples(X)

@@ -82,13 +82,25 @@ def checked_labels(estimator: Any, y: Any, rows: Any) -> NDArray[Any]:
 
 def encoded(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Return the classes, sorted, and the number (n,) of that of each label."""
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        raise InputError(
-            f"y holds {labels[~np.isfinite(labels)][0]}, which is not the label of a class."
-        )
+    if labels.dtype.kind in "fO":
+        check_alike(labels.tolist())
     check_classification_targets(labels)
     classes, codes = np.unique(labels, return_inverse=True)
     return classes, codes
+
+
+def check_alike(labels: list[Any]) -> None:
+    """Raise where one of the labels is missing or infinite, or some are text and some are not."""
+    for label in labels:
+        if is_absent(label) or (isinstance(label, float) and not np.isfinite(label)):
+            raise InputError(
+                f"y holds {label}, which is not the label of a class. Leave such rows out; or fit "
+                "a SemiSupervisedMixture, for which None and NaN say that a row has no label."
+            )
+    if len({isinstance(label, str) for label in labels}) > 1:
+        raise InputError(
+            "y holds text and other labels, which have no order; make all of them text, or none."
+        )
 
 
 def partly_encoded(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
@@ -100,7 +112,10 @@ def partly_encoded(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]
             "a GaussianMixture."
         )
     given = labels[known]
-    classes, own = encoded(np.array(given.tolist()) if given.dtype == object else given)
+    if given.dtype == object:
+        check_alike(given.tolist())
+        given = np.array(given.tolist())
+    classes, own = encoded(given)
     codes = np.full(len(labels), -1, dtype=np.intp)
     codes[known] = own
     return classes, codes
@@ -108,9 +123,14 @@ def partly_encoded(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]
 
 def is_unlabelled(label: Any) -> bool:
     """Return whether a label says that there is none: -1, NaN, None or pandas.NA."""
+    return is_absent(label) or (isinstance(label, int | float) and label == UNLABELLED)
+
+
+def is_absent(label: Any) -> bool:
+    """Return whether a label is NaN, None or pandas.NA."""
     if label is None or type(label).__name__ == "NAType":
         return True
-    return isinstance(label, int | float) and (label == UNLABELLED or label != label)
+    return isinstance(label, float) and label != label
 
 
 def check_class_rows(

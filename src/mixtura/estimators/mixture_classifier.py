@@ -201,7 +201,7 @@ class MixtureClassifier(ClassModel):
         if start is None:
             selection = fitting.run(model, em, rows)
         else:
-            selection = runs.best_run(self, em, [lambda: start], accelerate=True)
+            selection = runs.best_run(self, em, [lambda: start])
         result, weight = selection.result, em.source.weight
         fitting.publish(
             model,
@@ -268,7 +268,10 @@ def class_priors(
     if given is None:
         counts = np.bincount(codes, weights, n_classes)
         return np.asarray(counts / counts.sum(), dtype=np.float64)
-    priors = np.asarray(given, dtype=np.float64)
+    try:
+        priors = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"priors={given!r} must be {n_classes} numbers.") from None
     if priors.shape != (n_classes,):
         raise InputError(
             f"priors has shape {priors.shape}; {n_classes} classes need ({n_classes},)."

@@ -32,7 +32,7 @@ def problem_with_noise(
     """Return EM for the rows, the density of their noise, and functions that make starts."""
     k = estimator.n_components
     em = fitting.problem(runs.gaussian(estimator, k), rows, weights, incomplete)
-    uniform = box_around(em.source, em.kernels)
+    uniform = box_around(em.source, em.kernels, getattr(estimator, "feature_names_in_", None))
     first, *rngs = runs.generators(estimator.random_state, estimator.n_init + 1)
     cleaned = without_noise(estimator, em, rows, weights, first)
     clean = cleaned[0][0]
@@ -57,7 +57,7 @@ def without_noise(
 ) -> list[tuple[EM, float]]:
     """Return EM for rows that are no noise at a start, and the part that is, for each start."""
     weights = np.ones(len(rows)) if weights is None else weights
-    numbers = np.flatnonzero(weights > 0)
+    numbers = everyone = np.flatnonzero(weights > 0)
     if len(numbers) > SAMPLE_ROWS:
         numbers = np.sort(rng.choice(numbers, SAMPLE_ROWS, replace=False))
     sample, weights = rows[numbers], weights[numbers]
@@ -65,7 +65,14 @@ def without_noise(
         shares = [None, FEW] if isinstance(estimator.noise, str) else [float(estimator.noise)]
         stray = stray_rows(em, np.asarray(sample, dtype=np.float64), weights, shares)
     else:
-        stray = [marked(estimator.noise, len(rows))[numbers]]
+        noise = marked(estimator.noise, len(rows))
+        left = int(np.count_nonzero(~noise[everyone]))
+        if left < estimator.n_components:
+            raise InputError(
+                f"noise leaves {left} rows that are none, and n_components="
+                f"{estimator.n_components} components start from those; mark fewer."
+            )
+        stray = [noise[numbers]]
     model = runs.gaussian(estimator, estimator.n_components)
     cleaned = []
     for lonely in stray:

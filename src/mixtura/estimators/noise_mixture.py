@@ -12,11 +12,17 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from mixtura._errors import InputError
 from mixtura.algorithms.starts import METHODS
 from mixtura.estimators import model_file, runs
 from mixtura.estimators.functional import source_for
 from mixtura.estimators.noise_fit import problem_with_noise
-from mixtura.estimators.validation import check_columns, validated_table, validated_weights
+from mixtura.estimators.validation import (
+    check_columns,
+    validated_table,
+    validated_weights,
+    with_nan,
+)
 from mixtura.kernels.noise import NoisyKernels
 from mixtura.model import criteria
 from mixtura.model.families.base import FloatArray
@@ -219,7 +225,7 @@ class NoiseMixture(DensityMixin, BaseEstimator):
         rows, incomplete = validated_table(self, X, fitting=True)
         weights = validated_weights(sample_weight, rows)
         em, uniform, starts = problem_with_noise(self, rows, weights, incomplete)
-        selection = runs.best_run(self, em, starts, accelerate=False)
+        selection = runs.best_run(self, em, starts)
         mixture: Any = selection.result.mixture
         self._adopt(mixture, uniform)
         for name, value in runs.facts(selection, em.source.weight).items():
@@ -229,10 +235,8 @@ class NoiseMixture(DensityMixin, BaseEstimator):
 
     def _adopt(self, mixture: NoisyMixture, uniform: Uniform) -> None:
         """Take over parameters."""
-        self.mixture_ = mixture
-        self._uniform = uniform
-        self.noise_weight_ = mixture.noise_weight
-        self.log_volume_ = uniform.log_volume
+        self.mixture_, self._uniform = mixture, uniform
+        self.noise_weight_, self.log_volume_ = mixture.noise_weight, uniform.log_volume
         self.weights_ = (1.0 - mixture.noise_weight) * mixture.weights
         self.means_, self.covariances_ = mixture.means, mixture.covariances
 
@@ -335,36 +339,49 @@ class NoiseMixture(DensityMixin, BaseEstimator):
         check_is_fitted(self)
         return self.mixture_.n_parameters() + 2
 
-    def bic(self, X: ArrayLike) -> float:
+    def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the Bayesian information criterion; lower is better.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows; a cell that is NaN is missing.
+            Rows; a cell that is NaN is missing. Rows without an observed cell do not count.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative row weights.
 
         Returns
         -------
         float
-            ``n_parameters() * log(n_samples) - 2 * log-likelihood``.
+            ``n_parameters() * log(n) - 2 * log-likelihood``, with n the sum of the weights.
         """
-        log_prob = self.score_samples(X)
-        return criteria.bic(float(log_prob.sum()), self.n_parameters(), len(log_prob))
+        total, n = self._total(X, sample_weight)
+        return criteria.bic(total, self.n_parameters(), n)
 
-    def aic(self, X: ArrayLike) -> float:
+    def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return Akaike's information criterion; lower is better.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows; a cell that is NaN is missing.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative row weights.
 
         Returns
         -------
         float
             ``2 * n_parameters() - 2 * log-likelihood``.
         """
-        return criteria.aic(float(self.score_samples(X).sum()), self.n_parameters())
+        return criteria.aic(self._total(X, sample_weight)[0], self.n_parameters())
+
+    def _total(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
+        """Return the log-likelihood of the rows, and the weight of those that count."""
+        log_prob = self.score_samples(X)
+        weights = validated_weights(sample_weight, log_prob)
+        own = criteria.counts(np.asarray(with_nan(X), dtype=np.float64), weights)
+        if not own.any():
+            raise InputError("X has no row with an observed cell that counts; there is no BIC.")
+        return float(own @ log_prob), float(own.sum())
 
     def save(self, path: Any) -> None:
         """Write the fitted model to a file that ``mixtura.load`` reads.

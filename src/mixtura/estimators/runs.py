@@ -39,9 +39,7 @@ def generators(random_state: Any, n: int) -> list[np.random.Generator]:
     return [np.random.default_rng(s) for s in np.random.SeedSequence(seed.tolist()).spawn(n)]
 
 
-def best_run(
-    estimator: Any, em: EM, starts: Sequence[Callable[[], Mixture]], *, accelerate: bool
-) -> Selection:
+def best_run(estimator: Any, em: EM, starts: Sequence[Callable[[], Mixture]]) -> Selection:
     """Return the best of the runs of EM from each start, one after the other."""
     auto = estimator.tol == "auto"
     rule = (
@@ -49,7 +47,7 @@ def best_run(
         if auto
         else StoppingRule(Stopping.MEAN, float(estimator.tol), em.source.weight)
     )
-    longer = accelerate and auto and em.ridge == 0.0
+    longer = auto and em.ridge == 0.0
 
     def one(number: int) -> FitResult:
         return em.run(starts[number](), rule, estimator.max_iter, accelerate=longer, restart=number)

@@ -201,7 +201,7 @@ class SemiSupervisedMixture(ClassModel):
         if not self.n_extra and len(classes) > 1 and unlabelled.any():
             rng = np.random.default_rng(0)
             starts.append(partial(start_from_labels, em, rng, alone=True))
-        selection = runs.best_run(self, em, starts, accelerate=True)
+        selection = runs.best_run(self, em, starts)
         mixture = selection.result.mixture
         self._adopt(mixture, named[components])
         for name, value in runs.facts(selection, em.source.weight).items():

@@ -12,7 +12,9 @@ from scipy.special import entr
 
 from mixtura._errors import InputError
 from mixtura.estimators.functional import checked_rows
+from mixtura.estimators.noise_mixture import NoiseMixture
 from mixtura.estimators.validation import validated_responsibilities, validated_weights
+from mixtura.io.table import counted
 from mixtura.model.criteria import counts
 from mixtura.model.families.base import FloatArray
 
@@ -107,8 +109,8 @@ class Combination:
             drop = f"{self.drops[c - 1]:.5f}" if c < len(self.clusters) else ""
             members = [np.flatnonzero(self.clusters[c - 1] == j) for j in range(c)]
             groups = " ".join("+".join(map(str, each)) for each in members)
-            lines.append(f"{c:<9}{self.entropies[c - 1]:>12.5g}{drop:>14}  {groups}")
-        return "\n".join([*lines, "", f"{self.suggested} clusters suggested"])
+            lines.append(f"{c:<9}{self.entropies[c - 1]:>12.5f}{drop:>14}  {groups}")
+        return "\n".join([*lines, "", f"{counted(self.suggested, 'cluster')} suggested"])
 
 
 def combine(
@@ -153,9 +155,9 @@ def combine(
     >>> from mixtura import combine
     >>> print(combine([[0.6, 0.4, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]))
     clusters      entropy  drop per row  components
-    3              1.3662                0 1 2
-    2                   0       0.68308  0+1 2
-    1                   0       0.00000  0+1+2
+    3             1.36616                0 1 2
+    2             0.00000       0.68308  0+1 2
+    1             0.00000       0.00000  0+1+2
     <BLANKLINE>
     2 clusters suggested
     """
@@ -178,7 +180,17 @@ def combine(
 def responsibilities_of(model: Any, X: ArrayLike | None) -> FloatArray:
     """Return responsibilities (n, k), given as such or by a model and rows."""
     ask = getattr(model, "predict_proba", getattr(model, "responsibilities", None))
+    if isinstance(model, NoiseMixture):
+        raise InputError(
+            "model is a NoiseMixture, whose noise is no component to combine. Give its mixture_, "
+            "and how little each row is noise: sample_weight=1 - model.predict_proba(X)[:, -1]."
+        )
     if ask is None:
+        if not hasattr(model, "__len__"):
+            raise InputError(
+                f"model is a {type(model).__name__}, which has no responsibilities: give those, a "
+                "GaussianMixture or a Mixture."
+            )
         if X is not None:
             raise InputError("X is given with responsibilities; give it with a model only.")
         return validated_responsibilities(model, len(model), name="responsibilities")
@@ -197,7 +209,8 @@ def steps(resp: FloatArray, weights: FloatArray) -> Iterator[tuple[int, int, flo
         rows = weights[(top == first) | (top == second)].sum()
         merged = np.delete(resp, second, axis=1)
         merged[:, first] += resp[:, second]
-        yield first, second, float(gains[first, second] / rows) if rows > 0 else np.nan, merged
+        drop = max(0.0, float(gains[first, second]))  # but for rounding it never rises
+        yield first, second, drop / rows if rows > 0 else np.nan, merged
         resp = merged
 
 
@@ -213,8 +226,14 @@ def pair_drops(resp: FloatArray, weights: FloatArray) -> FloatArray:
 
 
 def entropy(resp: FloatArray, weights: FloatArray) -> float:
-    """Return the entropy of responsibilities in nats (docs/guide, equation 42)."""
-    return float(weights @ entr(np.minimum(resp, 1.0)).sum(axis=1))
+    """Return the entropy of responsibilities in nats (docs/guide, equation 42).
+
+    The largest of a row is what the others leave of 1: of itself it has only rounding to tell.
+    """
+    others = np.sort(resp, axis=1)[:, :-1]
+    rest = others.sum(axis=1)
+    largest = (rest - 1.0) * np.log1p(-rest)
+    return float(weights @ (entr(others).sum(axis=1) + largest))
 
 
 def joined(clusters: NDArray[np.intp], first: int, second: int) -> NDArray[np.intp]:
