@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-pytest.register_assert_rewrite("families", "oracle", "problems")
+pytest.register_assert_rewrite("families", "oracle", "pictures", "problems")
+os.environ["MPLBACKEND"] = "agg"  # pictures without a screen, in commands that tests start, too
 
 ROOT = Path(__file__).parents[1]
 
