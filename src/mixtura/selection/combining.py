@@ -14,7 +14,6 @@ from mixtura._errors import InputError
 from mixtura.estimators.functional import checked_rows
 from mixtura.estimators.noise_mixture import NoiseMixture
 from mixtura.estimators.validation import validated_responsibilities, validated_weights
-from mixtura.io.table import counted
 from mixtura.model.criteria import counts
 from mixtura.model.families.base import FloatArray
 
@@ -110,7 +109,8 @@ class Combination:
             members = [np.flatnonzero(self.clusters[c - 1] == j) for j in range(c)]
             groups = " ".join("+".join(map(str, each)) for each in members)
             lines.append(f"{c:<9}{self.entropies[c - 1]:>12.5f}{drop:>14}  {groups}")
-        return "\n".join([*lines, "", f"{counted(self.suggested, 'cluster')} suggested"])
+        noun = "cluster" if self.suggested == 1 else "clusters"
+        return "\n".join([*lines, "", f"{self.suggested} {noun} suggested"])
 
 
 def combine(
