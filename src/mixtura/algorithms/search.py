@@ -40,8 +40,8 @@ LEVELS = ((1e-3, 3), (1e-5, 5))
 TRUSTED = 0.02
 #: Components that are split, of each model.
 SPLITS = 4
-#: Values of a part of the mixtures that are updated side by side: components times rows.
-PART = 400_000
+#: Parts that mixtures are updated in, at most.
+PARTS = 4
 #: Letters of a structure, from what restricts most.
 LETTERS = "IEV"
 
@@ -75,6 +75,8 @@ class Grid:
         Of the models, in their order.
     each : callable
         Calls a function with each of the numbers below a second argument, on threads or not.
+    least : int
+        Values of a part of the mixtures that are updated side by side: components times rows.
     """
 
     rows: Monomials
@@ -82,6 +84,7 @@ class Grid:
     sizes: tuple[int, ...]
     priors: Priors | None = None
     each: Each = one_by_one
+    least: int = 300_000
 
     def __len__(self) -> int:
         return len(self.names) * len(self.sizes)
@@ -124,7 +127,8 @@ class Grid:
         """Return what ``climb`` makes of mixtures: part by part, which caches and threads like."""
         layout = batch.layout
         values = np.cumsum(layout.counts) * len(self.rows.weights)
-        bounds = np.searchsorted(values, np.arange(PART, values[-1], PART), side="right")
+        step = max(values[-1] / PARTS, self.least)
+        bounds = np.searchsorted(values, np.arange(step, values[-1], step))
         parts = [part for part in np.split(np.arange(len(layout)), bounds) if len(part) > 0]
         if len(parts) == 1:
             return climb(self.rows, batch, n_updates, goal)

@@ -19,6 +19,7 @@ from mixtura.algorithms.restarts import collapsed_components
 from mixtura.algorithms.search import LEVELS, Grid, Partition, learnt, searched
 from mixtura.algorithms.stopping import SAFETY, Status, Stopping, StoppingRule
 from mixtura.estimators.survey import (
+    WHOLE_ROWS,
     Survey,
     batch_of,
     em_of,
@@ -33,7 +34,7 @@ from mixtura.model.criteria import Fuzziness, fuzziness
 from mixtura.model.families.base import FloatArray
 from mixtura.sources.threads import for_each
 
-#: Columns up to which the second tree is worth its time.
+#: Columns up to which trees may look at more than sums of squares.
 RIDGE_COLUMNS = 15
 #: Gain still to come, per unit of weight, where fits of larger tables learn from each other; and
 #: as LEVELS, for the sample from which they start.
@@ -155,16 +156,18 @@ def search(
 
 def sampled(survey: Survey) -> Climbed:
     """Return the best fits to the sample."""
+    source: Any = survey.em.source
     levels = LEVELS if survey.others is None else SAMPLE_LEVELS
     with threadpool_limits(1, "blas"):  # of products so small, threads wait longer than they work
-        return searched(survey.grid, partitions(survey.grid), levels)
+        return searched(survey.grid, partitions(survey.grid, source.n_rows <= WHOLE_ROWS), levels)
 
 
-def partitions(grid: Grid) -> list[Partition]:
-    """Return ways to part the sample into any number of groups."""
+def partitions(grid: Grid, small: bool) -> list[Partition]:
+    """Return ways to part the sample of a table, a small one or not, into any number of groups."""
     values = scaled(grid.rows.values[:, 1 : 1 + grid.rows.d])
-    second = "ridge" if grid.rows.d <= RIDGE_COLUMNS else "EII"
-    return [tree_of(values, grid.rows.weights, criterion).labels for criterion in ("VVV", second)]
+    cheap = "ridge" if grid.rows.d <= RIDGE_COLUMNS else "EII"
+    criteria = ("VVV", cheap) if small else (cheap,)  # other rows tell more for the time
+    return [tree_of(values, grid.rows.weights, each).labels for each in criteria]
 
 
 def of_sample(survey: Survey, number: int, found: Climbed, seconds: float) -> Fit:

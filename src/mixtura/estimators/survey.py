@@ -26,6 +26,8 @@ from mixtura.sources.threads import for_each
 #: Rows of tables whose models are fitted side by side; of the sample from which fits of larger
 #: tables start; and of that on which those fits learn from each other.
 WHOLE_ROWS, SAMPLE_ROWS, OTHER_ROWS = 2000, 1000, 2000
+#: Values, components times rows, from which a part of the models is worth a thread.
+WORTH_A_THREAD = 75_000
 #: Passes over the rows that a model takes, times what NumPy takes of machine code's time; and
 #: seconds of it that are worth waiting for a compiler.
 NUMPY_PASSES, PATIENCE = 600, 3.0
@@ -96,7 +98,8 @@ def survey_of(
     if whole:
         return Survey(model, em, grid, centre, unit)
     source: Any = em.source
-    grid = replace(grid, each=partial(for_each, threads=source.threads))
+    threaded = partial(for_each, threads=source.threads)
+    grid = replace(grid, each=threaded, least=WORTH_A_THREAD)
     sample, own = drawn(em, OTHER_ROWS, rng, incomplete)
     others = Monomials.of((sample - centre) / unit, own, centre / unit)
     return Survey(model, em, grid, centre, unit, replace(grid, rows=others))
