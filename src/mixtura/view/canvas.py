@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -29,12 +30,34 @@ def axes_of(ax: Any = None, *, size: tuple[float, float] = (6.0, 4.2)) -> Any:
 
 
 def label(text: object, n: int = 24) -> str:
-    """Return a name as matplotlib is to draw it: as it is, in one line, cut in its middle."""
+    """Return a name as matplotlib is to draw it: as it is, in one line, cut in its middle.
+
+    Characters that the fonts lack are squares; matplotlib would warn of each.
+    """
     line = " ".join(str(text).split())
+    if not line.isascii():
+        known = glyphs()
+        line = "".join(c if ord(c) in known else "□" for c in line)
     if len(line) > n:
         half = (n - 1) // 2
         line = line[: n - 1 - half] + "…" + line[-half:]
     return line.replace("$", r"\$")
+
+
+def glyphs() -> frozenset[int]:
+    """Return the characters that the fonts of text have."""
+    families = pyplot().rcParams["font.family"]
+    from matplotlib.font_manager import FontProperties, findfont
+
+    return glyphs_of(tuple(findfont(FontProperties(family=[name])) for name in families))
+
+
+@cache
+def glyphs_of(paths: tuple[str, ...]) -> frozenset[int]:
+    """Return the characters that the fonts in some files have."""
+    from matplotlib.font_manager import get_font
+
+    return frozenset().union(*(get_font(path).get_charmap() for path in paths))
 
 
 def grid_of(
@@ -45,3 +68,27 @@ def grid_of(
     return pyplot().subplots(
         n_rows, n_columns, figsize=size, squeeze=False, layout="constrained", **options
     )
+
+
+def legend(ax: Any, handles: list[Any], title: str = "") -> None:
+    """Draw a legend beside the axes, where it covers nothing, if the layout makes room for it."""
+    if not handles:
+        return
+    options: dict[str, Any] = {"handles": handles, "title": title or None, "fontsize": "small"}
+    if ax.figure.get_layout_engine() is None:
+        ax.legend(loc="best", framealpha=0.8, **options)
+    else:
+        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, **options)
+
+
+def counted(number: float, noun: str) -> str:
+    """Return a number with its noun, as ``1 row`` or ``1,234 rows``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def halo(width: float = 2.0) -> list[Any]:
+    """Return the path effect of a white border, which keeps lines and text legible on points."""
+    pyplot()
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=width, foreground="white")]
