@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import inspect
+import operator
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cached_property
@@ -14,7 +15,10 @@ from numpydoc.docscrape import NumpyDocString
 from numpydoc.validate import validate
 
 import mixtura
+import mixtura.view
 
+#: Packages whose names are public.
+PACKAGES = (mixtura, mixtura.view)
 #: numpydoc's checks that docstrings here need not pass.
 IGNORED = {
     "GL01",  # summaries begin on the line of the opening quotes
@@ -25,15 +29,23 @@ IGNORED = {
 
 
 def public_names() -> list[str]:
-    """Return the names in ``mixtura.__all__`` and the public members that mixtura defines."""
+    """Return the names in ``__all__`` and the public members that mixtura defines."""
     names = []
-    for name in mixtura.__all__:
-        value = getattr(mixtura, name)
+    for name in exported():
+        value = operator.attrgetter(name)(mixtura)
         if inspect.isclass(value) or inspect.isroutine(value):
             names.append(f"mixtura.{name}")
         if inspect.isclass(value):
             names.extend(f"mixtura.{name}.{member}" for member in own_members(value))
     return names
+
+
+def exported() -> list[str]:
+    """Return the names in ``__all__`` of the packages, from mixtura on."""
+    prefixes = {
+        package: package.__name__.removeprefix("mixtura").lstrip(".") for package in PACKAGES
+    }
+    return [f"{prefixes[p]}.{name}".lstrip(".") for p in PACKAGES for name in p.__all__]
 
 
 def own_members(cls: type) -> list[str]:
@@ -66,17 +78,17 @@ def fields_are_attributes(name: str) -> bool:
 
     That holds for enums, and for dataclasses that describe every field as an attribute.
     """
-    value = getattr(mixtura, name.split(".")[1])
-    if not inspect.isclass(value) or name.count(".") > 1:
+    value = operator.attrgetter(name.removeprefix("mixtura."))(mixtura)
+    if not inspect.isclass(value):
         return False
     attributes = {entry.name for entry in NumpyDocString(inspect.getdoc(value))["Attributes"]}
     is_record = is_dataclass(value) and {field.name for field in fields(value)} <= attributes
     return is_record or issubclass(value, Enum)
 
 
-@pytest.mark.parametrize("name", mixtura.__all__)
+@pytest.mark.parametrize("name", exported())
 def test_examples_run(name: str) -> None:
-    value = getattr(mixtura, name)
+    value = operator.attrgetter(name)(mixtura)
     if not (inspect.isclass(value) or inspect.isroutine(value)):
         pytest.skip("a constant has no docstring")
     examples = [

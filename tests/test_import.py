@@ -9,13 +9,13 @@ from statistics import median
 
 import pytest
 
-HEAVY = ("numba", "pandas", "pyarrow", "rich", "typer")
+HEAVY = ("jinja2", "matplotlib", "numba", "pandas", "plotly", "pyarrow", "rich", "typer")
 #: scikit-learn imports pandas and PyArrow where they are installed; that is not ours to change.
 LOADED = f"""
 import sys
 import sklearn.utils.validation
 before = set(sys.modules)
-import mixtura
+import mixtura.view
 print(*[name for name in {HEAVY} if name in set(sys.modules) - before])
 """
 FIT = """
@@ -28,7 +28,7 @@ BLOCKED = f"""
 import sys
 for name in {HEAVY}:
     sys.modules[name] = None  # importing it fails
-import mixtura
+import mixtura.view
 """
 
 

@@ -24,6 +24,7 @@ CROSS_CUTTING = {
     "estimators/test_sklearn_checks.py": "scikit-learn's conventions",
     "estimators/test_sklearn_kmeans_suite.py": "compatibility with scikit-learn's estimator",
     "estimators/test_sklearn_suite.py": "compatibility with scikit-learn's estimator",
+    "browser": "pages as a browser shows them",
     "properties": "laws that hold across modules",
 }
 

@@ -512,6 +512,30 @@ def test_effect_of_callback(X: Any) -> None:
     assert_array_equal(steps[-1].mixture.means, model.means_)
 
 
+def test_effect_of_record(X: Any) -> None:
+    plain = GaussianMixture(2, random_state=0, n_init=3).fit(X)
+    model = GaussianMixture(2, random_state=0, n_init=3, record=True).fit(X)
+    assert (plain.snapshots_, len(plain.snapshot_lower_bounds_)) == ((), 0)
+    assert len(model.snapshots_) == model.n_iter_ + 1 > 2
+    assert_array_equal(model.snapshots_[-1].means, plain.means_)
+    assert model.snapshot_lower_bounds_[1:].tolist() == plain.lower_bounds_
+    for snapshot, value in zip(model.snapshots_, model.snapshot_lower_bounds_, strict=True):
+        assert snapshot.log_prob(X).mean() == pytest.approx(value, abs=1e-9)
+    assert model.set_params(record=False).fit(X).snapshots_ == ()
+
+
+def test_snapshots_are_of_the_number_of_components_chosen(X: Any) -> None:
+    model = GaussianMixture("auto", record=True, random_state=0).fit(X)
+    assert {each.n_components for each in model.snapshots_} == {model.n_components_}
+
+
+def test_model_files_hold_no_snapshots(X: Any, tmp_path: Path) -> None:
+    model = GaussianMixture(2, record=True, random_state=0).fit(X)
+    model.save(tmp_path / "model.mixtura")
+    loaded = mixtura.load(tmp_path / "model.mixtura")
+    assert (loaded.record, loaded.snapshots_) == (True, ())
+
+
 def test_effects_are_tested_for_every_parameter() -> None:
     tested = {name.removeprefix("test_effect_of_") for name in globals()}
     tested |= {"weights_init", "means_init", "precisions_init"}

@@ -289,13 +289,13 @@ def test_how_passes_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[int] = []
-    original = k_means.best_run
+    original = k_means.recorded_run
 
     def recorded(estimator: Any, source: Any, holes: bool) -> Any:
         used.append(source.threads)
         return original(estimator, source, holes)
 
-    monkeypatch.setattr(k_means, "best_run", recorded)
+    monkeypatch.setattr(k_means, "recorded_run", recorded)
     for n_jobs in (1, 3):
         KMeans(2, n_jobs=n_jobs).fit(X)
     assert used == [1, 3]
@@ -316,6 +316,19 @@ def test_the_callback_sees_every_iteration() -> None:
     assert [step.iteration for step in steps] == list(range(1, len(steps) + 1))
     moved = steps[1].centers - steps[0].centers
     assert steps[1].shift == pytest.approx(float((moved**2).sum()))
+
+
+def test_record_keeps_the_centres_of_the_best_start() -> None:
+    plain = KMeans(4, init="random", n_init=5, random_state=0).fit(X)
+    model = KMeans(4, init="random", n_init=5, random_state=0, record=True).fit(X)
+    assert plain.snapshots_ == ()
+    assert np.array_equal(model.snapshots_[-1], plain.cluster_centers_)
+    for before, after in zip(model.snapshots_[:-1], model.snapshots_[1:], strict=True):
+        labels = np.argmin(((X[:, None] - before) ** 2).sum(axis=2), axis=1)
+        expected = [X[labels == j].mean(axis=0) for j in range(4)]
+        assert np.allclose(after, expected, rtol=0, atol=1e-12)
+    drawn = {tuple(row) for row in X}
+    assert all(tuple(centre) in drawn for centre in model.snapshots_[0])
 
 
 def test_the_callback_ends_the_fit() -> None:

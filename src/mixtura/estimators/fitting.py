@@ -140,6 +140,7 @@ def run(
             rule,
             estimator.max_iter,
             accelerate=estimator.tol == "auto" and em.ridge == 0.0,
+            record=estimator.record,
             callback=observe,
             restart=number,
         )
@@ -311,6 +312,8 @@ def publish(estimator: Any, mixture: Mixture, dtype: Any, **facts: Any) -> None:
         "restarts_": np.empty(0),
         "n_best_restarts_": 0,
         "collapsed_": np.zeros(mixture.n_components, dtype=np.bool_),
+        "snapshots_": (),
+        "snapshot_lower_bounds_": np.empty(0),
     }
     for name, value in {**unknown, **facts}.items():
         setattr(estimator, name, value)

@@ -102,6 +102,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     callback : callable, optional
         Called with a ``Step`` after each EM update; returning true ends the fit with the best
         so far. Starts that run side by side call it from their own threads.
+    record : bool, default=False
+        Keep the mixture of every iteration in ``snapshots_``, to look at the fit afterwards. Each
+        is as large as the fitted mixture with its factorised covariances, some 16 *
+        n_components * n_features * (n_features + 1) bytes where those are full; during the fit
+        there are those of all starts. Model files do not hold them.
 
     Attributes
     ----------
@@ -136,6 +141,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         How many starts reached the best of these, within 2e-4.
     collapsed_ : ndarray of bool of shape (n_components,)
         Components that are flat in a direction in which the table is not.
+    snapshots_ : tuple of Mixture
+        With ``record``, the start and every later mixture of the best start, longer steps between
+        those of EM among them; else empty.
+    snapshot_lower_bounds_ : ndarray of shape (n_iter_ + 1,)
+        With ``record``, the log-likelihood per row of each; else empty.
     n_features_in_ : int
         Number of columns seen in ``fit``.
     feature_names_in_ : ndarray of str
@@ -202,6 +212,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             None,
         ],
         "callback": [callable, None],
+        "record": ["boolean"],
     }
 
     def __init__(
@@ -226,6 +237,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         engine: str = "auto",
         n_jobs: int | None = None,
         callback: Callable[[Step], Any] | None = None,
+        record: bool = False,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -246,6 +258,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         self.engine = engine
         self.n_jobs = n_jobs
         self.callback = callback
+        self.record = record
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -335,6 +348,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             restarts_=selection.log_likelihoods / weight,
             n_best_restarts_=selection.n_at_best,
             collapsed_=np.array(selection.collapsed),
+            snapshots_=result.snapshots,
+            snapshot_lower_bounds_=result.log_likelihoods[: len(result.snapshots)] / weight,
         )
         for message in fitting.complaints(selection, getattr(self, "feature_names_in_", None)):
             warnings.warn(message, ConvergenceWarning, stacklevel=4)

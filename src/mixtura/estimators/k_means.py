@@ -121,6 +121,9 @@ class KMeans(CentreModel):
     callback : callable, optional
         Called with a ``KMeansStep`` after each iteration; returning true ends the fit with the
         best so far.
+    record : bool, default=False
+        Keep the centres of every iteration in ``snapshots_``, to look at the fit afterwards: as
+        many bytes for each as ``cluster_centers_`` has. Model files do not hold them.
 
     Attributes
     ----------
@@ -135,6 +138,9 @@ class KMeans(CentreModel):
         Iterations of the best start.
     status_ : Status
         Why the best start stopped.
+    snapshots_ : tuple of ndarray of shape (n_clusters, n_features)
+        With ``record``, the centres that the best start began with and those of each iteration
+        that moved them; else empty.
     n_features_in_ : int
         Number of columns seen in ``fit``.
     feature_names_in_ : ndarray of str
@@ -194,6 +200,7 @@ class KMeans(CentreModel):
         ],
         "engine": [StrOptions(set(ENGINES))],
         "callback": [callable, None],
+        "record": ["boolean"],
     }
 
     def __init__(
@@ -210,6 +217,7 @@ class KMeans(CentreModel):
         n_jobs: int | None = None,
         engine: str = "auto",
         callback: Callable[[KMeansStep], Any] | None = None,
+        record: bool = False,
     ) -> None:
         self.n_clusters = n_clusters
         self.init = init
@@ -222,6 +230,7 @@ class KMeans(CentreModel):
         self.n_jobs = n_jobs
         self.engine = engine
         self.callback = callback
+        self.record = record
 
     @property
     def _allow_nan(self) -> bool:
@@ -264,7 +273,8 @@ class KMeans(CentreModel):
         check_squares(rows, weights, fitting=True)
         if holes and weights is not None:
             check_observed(rows, getattr(self, "feature_names_in_", None), weights)
-        best = best_run(self, source_of(rows, weights, self.n_clusters, self.n_jobs), holes)
+        source = source_of(rows, weights, self.n_clusters, self.n_jobs)
+        best, self.snapshots_ = recorded_run(self, source, holes)
         self.cluster_centers_ = best.centres
         self.labels_ = best.labels
         self.inertia_ = best.inertia
@@ -318,7 +328,14 @@ class KMeans(CentreModel):
 
 
 def best_run(estimator: KMeans, source: MemorySource, holes: bool = False) -> Clustering:
-    """Run k-means from every start the estimator asks for and return the run of least inertia.
+    """Run k-means from every start the estimator asks for and return the run of least inertia."""
+    return recorded_run(estimator, source, holes)[0]
+
+
+def recorded_run(
+    estimator: KMeans, source: MemorySource, holes: bool
+) -> tuple[Clustering, tuple[NDArray[Any], ...]]:
+    """Return the run of least inertia of every start, and its centres if they are recorded.
 
     Of runs that rounding may order, the first wins. ``holes`` tells whether cells are missing.
     """
@@ -329,22 +346,24 @@ def best_run(estimator: KMeans, source: MemorySource, holes: bool = False) -> Cl
     }
     tol = estimator.tol * mean_variance(source, holes) if estimator.tol else 0.0
     best: Clustering | None = None
+    kept: list[NDArray[Any]] = []
     with verbose_logging(estimator.verbose):
         for restart, centres in enumerate(starts(estimator, source, holes)):
+            snapshots = [centres] if estimator.record else []
             run = cluster(
                 source,
                 centres,
                 passes_for(source.X, len(centres), shift_of(centres), **how),
                 tol=tol,
                 max_iter=estimator.max_iter,
-                on_step=observer(estimator, restart),
+                on_step=observer(estimator, restart, snapshots),
             )
             if best is None or run.inertia < best.inertia * (1.0 - SAME_INERTIA):
-                best = run
+                best, kept = run, snapshots
             if run.status is Status.CALLBACK:
                 break
     assert best is not None
-    return best
+    return best, tuple(kept)
 
 
 def warn_of_empty(labels: Labels, k: int, depth: int = 0) -> None:
@@ -464,10 +483,14 @@ def mean_observed_variance(source: MemorySource) -> float:
     return float(np.mean(second / count - np.square(first / count)))
 
 
-def observer(estimator: KMeans, restart: int) -> Callable[[NDArray[Any], list[float]], bool]:
-    """Return what each iteration reports to: the log if verbose, and the user's callback."""
+def observer(
+    estimator: KMeans, restart: int, snapshots: list[NDArray[Any]]
+) -> Callable[[NDArray[Any], list[float]], bool]:
+    """Return what each iteration reports to: log and ``snapshots`` if asked for, and callback."""
 
     def report(centres: NDArray[Any], trace: list[float]) -> bool:
+        if estimator.record:
+            snapshots.append(centres)
         step = KMeansStep(restart, len(trace) - 1, -trace[-1], read_only(centres))
         if estimator.verbose:
             text = "start %d, iteration %d: squared shift of the centres %.6g"

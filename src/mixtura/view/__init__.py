@@ -3,33 +3,38 @@
 ``import mixtura.view`` loads no plotting library; drawing does, from the extra ``plot``.
 """
 
-from importlib import import_module
-from typing import Any
+from mixtura.view.certainty import CertaintyDisplay
+from mixtura.view.clusters import ClustersDisplay
+from mixtura.view.comparison import ComparisonDisplay
+from mixtura.view.contingency import ContingencyDisplay
+from mixtura.view.convergence import ConvergenceDisplay
+from mixtura.view.criteria import CriteriaDisplay
+from mixtura.view.density import DensityDisplay
+from mixtura.view.frame import Frame
+from mixtura.view.images import ImagesDisplay
+from mixtura.view.imputation import ImputationDisplay
+from mixtura.view.missing import MissingDisplay
+from mixtura.view.pairs import PairsDisplay
+from mixtura.view.profiles import ProfilesDisplay
+from mixtura.view.projection import ProjectionDisplay
+from mixtura.view.replay import Replay
+from mixtura.view.report import write_report
 
-#: Public names and the modules that hold them.
-HOMES = {
-    "CertaintyDisplay": "certainty",
-    "ClustersDisplay": "clusters",
-    "ComparisonDisplay": "comparison",
-    "ContingencyDisplay": "contingency",
-    "ConvergenceDisplay": "convergence",
-    "CriteriaDisplay": "criteria",
-    "DensityDisplay": "density",
-    "Frame": "frame",
-    "ImagesDisplay": "images",
-    "ImputationDisplay": "imputation",
-    "MissingDisplay": "missing",
-    "PairsDisplay": "pairs",
-    "ProfilesDisplay": "profiles",
-    "ProjectionDisplay": "projection",
-    "Replay": "replay",
-    "write_report": "report",
-}
-
-__all__ = list(HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+__all__ = [
+    "CertaintyDisplay",
+    "ClustersDisplay",
+    "ComparisonDisplay",
+    "ContingencyDisplay",
+    "ConvergenceDisplay",
+    "CriteriaDisplay",
+    "DensityDisplay",
+    "Frame",
+    "ImagesDisplay",
+    "ImputationDisplay",
+    "MissingDisplay",
+    "PairsDisplay",
+    "ProfilesDisplay",
+    "ProjectionDisplay",
+    "Replay",
+    "write_report",
+]
