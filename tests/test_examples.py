@@ -1,5 +1,6 @@
 """Every example runs as it stands, without a warning, and stays short."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,13 @@ def test_example_runs(path, tmp_path):
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_is_short(path):
     assert len(path.read_text().splitlines()) < 100
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_begins_with_its_title(path):
+    title, line = path.read_text().splitlines()[1:3]
+    assert re.fullmatch("=+", line)
+    assert len(line) == len(title)
 
 
 def test_there_are_examples():

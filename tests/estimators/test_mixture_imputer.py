@@ -189,3 +189,10 @@ def test_constant_and_repeated_columns(X: Any) -> None:
 def test_the_parameters_that_are_passed_on_exist() -> None:
     shared = set(mixture_imputer.PASSED_ON)
     assert shared <= set(MixtureImputer().get_params()) & set(GaussianMixture().get_params())
+
+
+def test_the_model_knows_the_names_of_columns() -> None:
+    frame = pd.DataFrame({"a": [1.0, 2.0, np.nan, 4.0, 6.0], "b": [2.0, 3.9, 6.1, 8.0, np.nan]})
+    imputer = MixtureImputer(1).fit(frame)
+    assert list(imputer.model_.feature_names_in_) == ["a", "b"]
+    imputer.model_.impute(frame)  # without a warning about names

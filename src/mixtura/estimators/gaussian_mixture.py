@@ -75,10 +75,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         Number of starts; the best log-likelihood without a collapsed component wins. Starts
         that are given outright (labels, a mixture, parameters) are run once. With
         ``n_components='auto'`` the first of each number is what the search has found.
-    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, array, Mixture or \
-            callable, default='kmeans'
-        How to start. An array holds labels (n_samples,) or responsibilities (n_samples,
-        n_components). A callable gets ``(X, n_components, random_state)``, with ``X`` read-only,
+    init_params : str, array-like, Mixture or callable, default='kmeans'
+        How to start: ``'kmeans'``, ``'k-means++'``, ``'random'`` or ``'random_from_data'``. An
+        array holds labels (n_samples,) or responsibilities (n_samples, n_components). A callable gets ``(X, n_components, random_state)``, with ``X`` read-only,
         and returns an array or a Mixture.
     weights_init : array-like of shape (n_components,), optional
         Starting weights, in place of those that ``init_params`` leads to.
@@ -144,7 +143,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     snapshots_ : tuple of Mixture
         With ``record``, the start and every later mixture of the best start, longer steps between
         those of EM among them; else empty.
-    snapshot_lower_bounds_ : ndarray of shape (n_iter_ + 1,)
+    snapshot_lower_bounds_ : ndarray of shape (n_snapshots,)
         With ``record``, the log-likelihood per row of each; else empty.
     n_features_in_ : int
         Number of columns seen in ``fit``.

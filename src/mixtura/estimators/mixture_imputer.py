@@ -182,6 +182,8 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
             self.model_, self.n_iter_ = best_model(self, rows, incomplete)
         else:
             self.model_, self.n_iter_ = fitted_model(self, self.n_components, rows, incomplete)
+        if hasattr(self, "feature_names_in_"):
+            self.model_.feature_names_in_ = self.feature_names_in_
         if self.model_.status_ is Status.MAX_ITER:
             warnings.warn(Status.MAX_ITER.value, ConvergenceWarning, stacklevel=2)
         if self.model_.collapsed_.any():

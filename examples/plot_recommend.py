@@ -1,10 +1,15 @@
-# %% [markdown]
-# Which film next? A mixture of kinds of viewers, fitted to the few ratings that there are.
-#
-# Two thirds of the viewers love what the others can do without, some are generous and some are
-# not, and each has rated 15 films of 60.
+"""
+Which film next? Recommending from ratings
+==========================================
+
+A mixture of kinds of viewers, fitted to the few ratings that there are. Two thirds of the viewers
+love what the others can do without, some are generous and some are not, and each has rated 15 films
+of 60.
+"""
 
 # %%
+# The ratings are made up, so that it is known what everybody would say of every film.
+import matplotlib.pyplot as plt
 import numpy as np
 
 from mixtura import RatingMixture
@@ -27,7 +32,8 @@ viewers = np.repeat(np.arange(n_viewers), 15)
 seen = np.concatenate([rng.choice(60, 15, replace=False) for _ in range(n_viewers)])
 stars = opinion(viewers, seen)
 
-# %% A fifth of the ratings is held out, to see how good the predictions are.
+# %%
+# A fifth of the ratings is held out, to see how good the predictions are.
 held = rng.random(len(stars)) < 0.2
 model = RatingMixture(4, random_state=0)
 model.fit((viewers[~held], films[seen[~held]], stars[~held]))
@@ -38,12 +44,24 @@ print(
 )
 print("always the mean:", round(float(stars[held].std()), 2), "stars")
 
-# %% What to show viewer 0, who has rated some films already.
+# %%
+# What to show viewer 0, who has rated some films already.
 for film, rating, std in zip(*model.recommend(0, 3, return_std=True), strict=True):
     print(f"viewer 0, {film}: {rating:.1f} ± {std:.1f}")
 
-# %% Someone new says what they think of four films; nothing is fitted again.
+# %%
+# Someone new says what they think of four films; nothing is fitted again.
 newcomer = model.fold_in({"film 00": 5, "film 01": 1, "film 02": 4, "film 03": 2})
 names, ratings = model.recommend(newcomer, 5)
 print("a newcomer should see", ", ".join(names))
 print("probability of each kind:", newcomer.responsibilities.round(2))
+
+# %%
+# Predictions against the ratings held out: whole stars, so that they are spread about the line.
+predicted = model.predict(viewers[held], films[seen[held]])
+figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
+given = np.unique(stars)
+ax.boxplot([predicted[stars[held] == star] for star in given], positions=given, widths=0.5)
+ax.plot([1, 5], [1, 5], color="0.6", linestyle="dashed")
+ax.set(xlabel="stars given", ylabel="stars predicted", title="Ratings that were held out")
+plt.show()
