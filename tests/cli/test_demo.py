@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mixtura import load
+from mixtura import GaussianMixture, MissingDependencyError, load
 from mixtura.cli import console
+from mixtura.cli import demo as command
 from mixtura.cli.demo import bar, commands, least_certain, profiles
 from mixtura.io.columns import numeric_columns
 from mixtura.io.tables import read_table
@@ -31,6 +32,7 @@ def test_everything_is_shown_and_written(
         "Least certain rows (counted from 1)",
         "Groups and cultivars",
         "wrote mixtura-demo.mixtura, mixtura-demo.csv and mixtura-demo.holes.csv",
+        "wrote the report mixtura-demo.html; any browser opens it",
         "Try next",
     ):
         assert heading in text
@@ -57,11 +59,57 @@ def test_everything_is_shown_and_written(
         "certainty",
     ]
     printed = text.split("Try next\n")[1].splitlines()
-    assert len(printed) == 5
+    assert len(printed) == 6
+    assert "Agreement with cultivar" in Path("mixtura-demo.html").read_text(encoding="utf-8")
     for line in printed:
         words = shlex.split(line)
         assert words[0] == "mixtura"
         assert run(*words[1:]).stdout != ""
+
+
+def test_without_the_extra_the_demo_says_how_to_install_it(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*arguments: Any, **options: Any) -> None:
+        raise MissingDependencyError("Reports need jinja2: install it")
+
+    monkeypatch.setattr(command, "save", missing)
+    text = run("demo", "--output-dir", tmp_path).stdout
+    assert "no report: Reports need jinja2: install it" in text
+    assert "Try next" in text
+
+
+@pytest.mark.parametrize(
+    ("terminal", "variables", "expected"),
+    [
+        (True, {"DISPLAY": ":0"}, True),
+        (False, {"DISPLAY": ":0"}, False),
+        (True, {}, False),
+        (True, {"DISPLAY": ":0", "CI": "true"}, False),
+    ],
+)
+def test_a_browser_is_opened_where_somebody_looks_on(
+    terminal: bool,
+    variables: dict[str, str],
+    expected: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(command.sys, "platform", "linux")
+    monkeypatch.setattr(command.sys.stdout, "isatty", lambda: terminal, raising=False)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "CI"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(command.webbrowser, "open", lambda uri: opened.append(uri) or True)
+    monkeypatch.setattr(command, "save", lambda *arguments, **options: None)
+    X = np.array([[0.0], [1.0], [9.0]])
+    model = GaussianMixture(1).fit(X)
+    path = tmp_path / "a b.html"
+    told = command.reported(path, model, X, np.array(["p", "q", "r"]), "t.csv", 0)
+    assert opened == ([path.as_uri()] if expected else [])
+    assert told.endswith("and opened it") is expected
 
 
 def test_equal_seeds_give_equal_files(run: Any, tmp_path: Path) -> None:

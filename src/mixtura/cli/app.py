@@ -15,7 +15,9 @@ from mixtura.cli.fit import fit
 from mixtura.cli.impute import impute
 from mixtura.cli.info import info
 from mixtura.cli.kmeans import kmeans
+from mixtura.cli.plot import plot
 from mixtura.cli.recommend import recommend
+from mixtura.cli.report import report
 from mixtura.cli.sample import sample
 from mixtura.cli.score import score
 from mixtura.cli.select import select
@@ -74,5 +76,18 @@ def root(
     """Take the options that stand before the command."""
 
 
-for command in (fit, select, kmeans, assign, score, impute, sample, recommend, info, demo):
+for command in (
+    fit,
+    select,
+    kmeans,
+    assign,
+    score,
+    impute,
+    sample,
+    plot,
+    report,
+    recommend,
+    info,
+    demo,
+):
     app.command()(command)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import sys
+import webbrowser
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,9 +16,10 @@ from rich.console import RenderableType
 from sklearn.datasets import load_wine
 from sklearn.metrics import adjusted_rand_score
 
-from mixtura import GaussianMixture, MixtureImputer
+from mixtura import GaussianMixture, MissingDependencyError, MixtureImputer
 from mixtura.cli.assign import assignment, group_facts, groups_table
 from mixtura.cli.console import grid, heading, show
+from mixtura.cli.report import recorded, save
 from mixtura.io.arrow import pa
 from mixtura.io.table import Table
 from mixtura.io.tables import check_directory, write_table
@@ -40,7 +44,8 @@ def demo(
 
     178 wines, 13 measurements each, from three cultivars; the cultivar is not shown to the fit.
     Then a tenth of the cells is hidden and filled in again. Writes mixtura-demo.mixtura,
-    mixtura-demo.csv and mixtura-demo.holes.csv.
+    mixtura-demo.csv, mixtura-demo.holes.csv and a report, mixtura-demo.html, which is opened where
+    there is a terminal and a browser.
     """
     endings = (".mixtura", ".csv", ".holes.csv")
     model_path, table_path, holes_path = (output_dir / f"mixtura-demo{end}" for end in endings)
@@ -76,8 +81,9 @@ def demo(
     write_table(table_path, table)
     write_table(holes_path, Table("the wine table", pa.table(list(holes.T.copy()), names=names)))
     paths = (str(model_path), str(table_path), str(holes_path))
-    show("\nwrote {}, {} and {}".format(*paths), heading("Try next"))
-    show(*(f"  {command}" for command in commands(*paths)))
+    show("\nwrote {}, {} and {}".format(*paths))
+    show(reported(output_dir / "mixtura-demo.html", model, wine.data, cultivar, paths[1], seed))
+    show(heading("Try next"), *(f"  {command}" for command in commands(*paths)))
 
 
 def fitted(covariance_type: str, X: NDArray[Any], seed: int) -> GaussianMixture:
@@ -162,13 +168,42 @@ def recovery(X: NDArray[Any], holes: NDArray[Any], seed: int) -> list[Renderable
     ]
 
 
+def reported(
+    path: Path,
+    model: GaussianMixture,
+    X: NDArray[Any],
+    cultivar: NDArray[Any],
+    source: str,
+    seed: int,
+) -> str:
+    """Write the report, open it where somebody looks on, and say so, or what it needs."""
+    replay = recorded(model, X, None, seed)
+    options: dict[str, Any] = {"source": source, "first_row": 1, "title": "The wines of the demo"}
+    try:
+        save(path, model, X, labels={"cultivar": cultivar}, replay=replay, **options)
+    except MissingDependencyError as error:
+        return f"no report: {error}"
+    is_open = can_open() and webbrowser.open(path.resolve().as_uri())
+    return f"wrote the report {path}{', and opened it' if is_open else '; any browser opens it'}"
+
+
+def can_open() -> bool:
+    """Return whether somebody sits at a terminal, on a desktop where a browser can be opened."""
+    is_desktop = sys.platform in ("win32", "darwin") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
+    return sys.stdout.isatty() and is_desktop and not os.environ.get("CI")
+
+
 def commands(model: str, table: str, holes: str) -> list[str]:
     """Return commands to go on with."""
+    report = shlex.quote(str(Path(model).with_name("report.html")))
     model, table, holes = (shlex.quote(path) for path in (model, table, holes))
     return [
         f"mixtura info {model}",
         f"mixtura sample {model} -n 5",
         f"mixtura impute {holes} --std",
+        f"mixtura report {model} {table} --labels cultivar -o {report}",
         f"mixtura select {table} --columns alcohol,flavanoids,proline --labels cultivar",
         f"mixtura fit {table} -k 3 --covariance tied --columns alcohol,flavanoids,proline",
     ]

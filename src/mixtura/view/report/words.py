@@ -1,0 +1,56 @@
+"""Numbers, names and shares as a report words them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+#: A sign that no line begins with.
+PERCENT = "\N{NO-BREAK SPACE}%"
+#: Letters of a name that a table or a sentence has room for.
+WIDEST = 40
+
+
+def number(value: float, digits: int = 4) -> str:
+    """Return a number with a few significant digits, and a dash for none."""
+    if not math.isfinite(value):
+        return "–"
+    if 10.0**digits <= abs(value) < 1e12:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}"
+
+
+def share(part: float) -> str:
+    """Return a part of a whole in percent; what is not all or nothing does not read so."""
+    percent = 100.0 * part
+    if percent == 0.0:
+        return f"0{PERCENT}"
+    if 0.0 < percent < 0.1:
+        return f"below 0.1{PERCENT}"
+    if 99.9 < percent < 100.0:
+        return f"above 99.9{PERCENT}"
+    return f"{percent:.{0 if percent >= 9.95 else 1}f}{PERCENT}"
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it must be."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def short(text: object, n: int = WIDEST) -> str:
+    """Return a name in one line, cut in its middle."""
+    line = " ".join(str(text).split())
+    if len(line) <= n:
+        return line or "(no name)"
+    half = (n - 1) // 2
+    return line[: n - 1 - half] + "…" + line[-half:]
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as a list in a sentence."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""
+
+
+def group_name(name: str) -> str:
+    """Return what a group is called in a sentence: its number, or what it is."""
+    return f"group {name}" if name.isdecimal() else name

@@ -1,0 +1,57 @@
+"""Numbers, names and shares in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from mixtura.view.report.words import counted, group_name, listed, number, share, short
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (1.23456, "1.235"),
+        (-4223.4, "-4223"),
+        (12345.6, "12,346"),
+        (1e300, "1e+300"),
+        (2.5e-7, "2.5e-07"),
+        (float("nan"), "–"),
+        (float("inf"), "–"),
+    ],
+)
+def test_numbers(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        (0.0, "0 %"),
+        (1e-5, "below 0.1 %"),
+        (0.031, "3.1 %"),
+        (0.31, "31 %"),
+        (0.99999, "above 99.9 %"),
+        (1.0, "100 %"),
+    ],
+)
+def test_shares_of_something_are_never_nothing_or_all(part: float, text: str) -> None:
+    assert share(part).replace("\N{NO-BREAK SPACE}", " ") == text
+
+
+def test_nouns_are_in_the_plural_where_they_must_be() -> None:
+    assert [counted(n, "row") for n in (0, 1, 2000)] == ["0 rows", "1 row", "2,000 rows"]
+
+
+def test_names_are_cut_in_their_middle() -> None:
+    assert short("a\n b") == "a b"
+    assert short("") == "(no name)"
+    assert short("abcdefghij", 5) == "ab…ij"
+
+
+def test_lists() -> None:
+    assert [listed(words) for words in ([], ["a"], ["a", "b", "c"])] == ["", "a", "a, b and c"]
+
+
+def test_groups_are_called_by_number_or_by_what_they_are() -> None:
+    assert [group_name("3"), group_name("noise")] == ["group 3", "noise"]
