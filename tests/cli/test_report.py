@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from mixtura import GaussianMixture, Mixture
 from mixtura.cli import report as module
@@ -165,3 +166,12 @@ def test_large_tables_are_replayed_in_part(points: Any, monkeypatch: pytest.Monk
 
 def test_there_is_no_replay_of_one_component(points: Any) -> None:
     assert recorded(GaussianMixture(1).fit(points), points, None, 0) is None
+
+
+def test_a_replay_of_a_fit_that_collapses_is_left_out() -> None:
+    X = np.repeat(np.random.default_rng(0).normal(size=(6, 2)), 10, axis=0)  # six points
+    points = Mixture(np.full(6, 1 / 6), X[::10], np.full((6, 2), 1e-12), "diag")
+    model = GaussianMixture(6, covariance_type="diag", init_params=points)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X)
+    assert recorded(model, X, None, 0) is None

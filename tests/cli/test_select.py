@@ -12,7 +12,6 @@ import pytest
 
 from mixtura import load
 from mixtura.cli import models
-from mixtura.cli.select import in_words
 
 SMALL = ("--drop", "w", "--max-k", 4, "--structures", "EII,VVI,VVV")
 COLLAPSING = "x,y\n" + "0,0\n0,1\n1,0\n1,1\n" * 10
@@ -179,14 +178,6 @@ def test_the_value_of_the_criterion_is_printed(
     assert [title, shown] in lines
     assert [title, "EII", "VVI", "VVV"] in lines
     assert any(line[:3] == ["*", "least", title] for line in lines)
-
-
-def test_structures_in_words() -> None:
-    assert in_words("VEV", 2) == "volumes of their own, equal shape, orientations of their own"
-    assert in_words("EVI", 2) == "equal volume, shapes of their own, axes along the columns"
-    assert in_words("VII", 2) == "spheres, volumes of their own"
-    assert in_words("EII", 1) == "equal variances"
-    assert in_words("VII", 1) == "variances of their own"
 
 
 PRESS = """

@@ -212,12 +212,12 @@ def test_ridges_are_refused() -> None:
 
 def test_what_is_rounding_is_shown_as_zero() -> None:
     X = np.array([[-1.0, -1e-3], [0.0, 0.0], [1.0, -1e-3], [0.0, 2e-3]])
-    mixture = Mixture([1.0], [[1.5e-64, 1e-9]], [X.var(axis=0)], "diag")
+    mixture = Mixture([1.0], [[1.5e-64, 1e-8]], [X.var(axis=0)], "diag")
     lines = str(bootstrap_parameters(mixture, X, n_boot=5, random_state=0)).splitlines()
     told = {line.split("]")[0]: line.split()[-4:] for line in lines[1:-2]}
     assert told["weights[0"] == ["1", "0", "1", "1"]
     assert told["means[0, 0"][0] == "0"
-    assert told["means[0, 1"][0] == "1e-09"
+    assert told["means[0, 1"][0] == "1e-08"
     assert told["covariances[0, 1"][0] == "1.5e-06"
 
 

@@ -238,7 +238,8 @@ def recorded(
         with warnings.catch_warnings(), suppress(InputError):  # that a component has collapsed
             warnings.simplefilter("ignore", ConvergenceWarning)
             fits.append(fit.fit(X, sample_weight=weights))
-    best = max(fits, key=lambda fit: fit.lower_bound_, default=None)
+    sound = [fit for fit in fits if not fit.collapsed_.any()]
+    best = max(sound, key=lambda fit: fit.lower_bound_, default=None)
     if best is not None and hasattr(model, "feature_names_in_"):
         best.feature_names_in_ = model.feature_names_in_
     return best

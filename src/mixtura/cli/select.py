@@ -45,16 +45,10 @@ from mixtura.io.table import counted
 from mixtura.model.criteria import counts
 from mixtura.selection.choosing import NEAR, Table
 from mixtura.selection.search import names_of
+from mixtura.view.report.choice import structure
 
 BEST, NEARLY, DEGENERATE = "*", "+", "-"
 TOLD = 5  # models nearly as good
-VOLUME = {"E": "equal volume", "V": "volumes of their own"}
-SHAPE = {"E": "equal shape", "V": "shapes of their own"}
-ORIENTATION = {
-    "I": "axes along the columns",
-    "E": "equal orientation",
-    "V": "orientations of their own",
-}
 
 
 class Criterion(StrEnum):
@@ -221,21 +215,11 @@ def lines(result: dict[str, Any]) -> dict[str, str]:
         **missing_line(result),
         "searched": f"{models} in {seconds:.2f} s",
         "chosen": f"{model_line(result)}: the least {title}",
-        "structure": in_words(letters, result["n_columns"]),
+        "structure": structure(letters, result["n_columns"]),
         **({"nearly as good": told + more} if near else {}),
         **likelihood_lines(result),
         title: value,
     }
-
-
-def in_words(letters: str, n_columns: int) -> str:
-    """Return what the components of a structure have in common."""
-    if n_columns == 1:
-        return "equal variances" if letters == "EII" else "variances of their own"
-    volume, shape, orientation = letters[0], letters[1], letters[2]
-    if shape == "I":
-        return f"spheres, {VOLUME[volume]}"
-    return f"{VOLUME[volume]}, {SHAPE[shape]}, {ORIENTATION[orientation]}"
 
 
 def title_of(criterion: str) -> str:

@@ -77,8 +77,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         ``n_components='auto'`` the first of each number is what the search has found.
     init_params : str, array-like, Mixture or callable, default='kmeans'
         How to start: ``'kmeans'``, ``'k-means++'``, ``'random'`` or ``'random_from_data'``. An
-        array holds labels (n_samples,) or responsibilities (n_samples, n_components). A callable gets ``(X, n_components, random_state)``, with ``X`` read-only,
-        and returns an array or a Mixture.
+        array holds labels (n_samples,) or responsibilities (n_samples, n_components). A callable
+        gets ``(X, n_components, random_state)``, with ``X`` read-only, and returns an array or a
+        Mixture.
     weights_init : array-like of shape (n_components,), optional
         Starting weights, in place of those that ``init_params`` leads to.
     means_init : array-like of shape (n_components, n_features), optional

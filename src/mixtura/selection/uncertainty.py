@@ -39,7 +39,7 @@ from mixtura.sources.threads import for_each, n_threads
 SETTLED = 1e-5
 LINES_SHOWN = 60
 #: What is less than this part of a number's scale is shown as 0.
-NEGLIGIBLE = 1e-8
+NEGLIGIBLE = 1e-6
 
 
 class Parameters(NamedTuple):

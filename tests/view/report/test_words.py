@@ -55,3 +55,8 @@ def test_lists() -> None:
 
 def test_groups_are_called_by_number_or_by_what_they_are() -> None:
     assert [group_name("3"), group_name("noise")] == ["group 3", "noise"]
+
+
+def test_rounding_beside_a_scale_is_zero() -> None:
+    assert number(-9.2e-8, scale=0.5) == "0"
+    assert number(-9.2e-8) == "-9.2e-08"

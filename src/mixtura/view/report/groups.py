@@ -63,7 +63,7 @@ def sentence(study: Study, scores: FloatArray, means: FloatArray) -> str:
         return "Close to the mean of all rows in every column."
     parts = [
         f"{degree(scores[i])} {short(study.subject.columns[i])} "
-        f"(mean {number(means[i])}; all rows {number(study.centre[i])})"
+        f"(mean {number(means[i], scale=study.spread[i])}; all rows {number(study.centre[i])})"
         for i in telling[:NAMED]
     ]
     more = len(telling) - NAMED
@@ -119,7 +119,7 @@ def profiles(study: Study, scores: FloatArray) -> Grid:
         for j, mean in enumerate(study.subject.means[:, i]):
             spread = "" if spreads is None else f" ± {number(spreads[j, i], 2)}"
             shade = float(np.clip(scores[j, i] / DARKEST, -1.0, 1.0))
-            cells.append(Cell(number(mean) + spread, shade))
+            cells.append(Cell(number(mean, scale=study.spread[i]) + spread, shade))
         rows.append([*cells, f"{number(study.centre[i])} ± {number(study.spread[i], 2)}"])
     left = len(study.subject.columns) - len(shown)
     which = f" The {PROFILED} columns that differ most; {left:,} more are left out." if left else ""

@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from mixtura.selection.uncertainty import NEGLIGIBLE
+
 #: A sign that no line begins with.
 PERCENT = "\N{NO-BREAK SPACE}%"
 #: Letters of a name that a table or a sentence has room for.
 WIDEST = 40
 
 
-def number(value: float, digits: int = 4) -> str:
-    """Return a number with a few significant digits, and a dash for none."""
+def number(value: float, digits: int = 4, scale: float = 0.0) -> str:
+    """Return a number with a few significant digits, 0 for rounding beside a scale, – for none."""
     if not math.isfinite(value):
         return "–"
+    if abs(value) < NEGLIGIBLE * scale:
+        return "0"
     if 10.0**digits <= abs(value) < 1e12:
         return f"{value:,.0f}"
     return f"{value:.{digits}g}"
