@@ -78,7 +78,7 @@ def cited_equations(text: str) -> set[int]:
 @pytest.mark.parametrize(
     ("name", "command"),
     [
-        ("main job", "python -m pip install '.[app]' && mixtura demo"),
+        ("main job", "python -m pip install '.[app,report]' && mixtura demo"),
         ("tests", "python -m pip install '.[test]' && python -m pytest"),
     ],
 )

@@ -6,7 +6,11 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mixtura._errors import InputError, MissingDependencyError
+from mixtura.view.palette import ink
 
 
 def pyplot() -> ModuleType:
@@ -24,9 +28,26 @@ def axes_of(ax: Any = None, *, size: tuple[float, float] = (6.0, 4.2)) -> Any:
     """Return the axes that were given, or those of a new figure of that size in inches."""
     if ax is None:
         return pyplot().subplots(figsize=size, layout="constrained")[1]
-    if not hasattr(ax, "figure"):
+    if not isinstance(ax, pyplot().Axes):
         raise InputError(f"ax={ax!r} must be matplotlib axes, such as those of plt.subplots().")
     return ax
+
+
+def several_axes(ax: Any, *counts: int) -> NDArray[Any]:
+    """Return axes that were given, one or an array of them, or raise unless so many are usual."""
+    found = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+    for each in found:
+        axes_of(each)
+    if counts and len(found) not in counts:
+        raise InputError(f"ax holds {len(found)} axes; give {' or '.join(map(str, counts))}.")
+    return found
+
+
+def inks(ax: Any) -> tuple[str, str]:
+    """Return the colours, black and white, that stand out on axes and that do not."""
+    faces = (ax.get_facecolor(), ax.figure.get_facecolor(), ax.figure.canvas.figure.get_facecolor())
+    on = ink(next((face for face in faces if face[3] > 0.0), np.ones(3)))
+    return on, "white" if on == "black" else "black"
 
 
 def label(text: object, n: int = 24) -> str:
@@ -60,6 +81,11 @@ def glyphs_of(paths: tuple[str, ...]) -> frozenset[int]:
     return frozenset().union(*(get_font(path).get_charmap() for path in paths))
 
 
+def whole_ticks(axis: Any) -> None:
+    """Put ticks at whole numbers only, also where there is but one."""
+    axis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+
+
 def grid_of(
     n_rows: int, n_columns: int, *, cell: tuple[float, float] = (3.2, 2.8), **options: Any
 ) -> tuple[Any, Any]:
@@ -86,9 +112,9 @@ def counted(number: float, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def halo(width: float = 2.0) -> list[Any]:
-    """Return the path effect of a white border, which keeps lines and text legible on points."""
+def halo(width: float = 2.0, colour: str = "white") -> list[Any]:
+    """Return the path effect of a border, which keeps lines and text legible on points."""
     pyplot()
     from matplotlib.patheffects import withStroke
 
-    return [withStroke(linewidth=width, foreground="white")]
+    return [withStroke(linewidth=width, foreground=colour)]

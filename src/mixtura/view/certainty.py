@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from mixtura._errors import InputError
 from mixtura.estimators.fitting import check_positive
 from mixtura.model.families.base import FloatArray
-from mixtura.view.canvas import label, pyplot
+from mixtura.view.canvas import label, pyplot, several_axes
 from mixtura.view.frame import Frame
-from mixtura.view.heat import ink, name_cells, shades
-from mixtura.view.palette import NONE_COLOUR, colours
+from mixtura.view.heat import name_cells, shades
+from mixtura.view.palette import NONE_COLOUR, colours, ink
 from mixtura.view.rows import blocks, rows_of, weights_of
 from mixtura.view.subject import subject_of, unnamed_columns
 
@@ -25,6 +25,8 @@ SINGLE, STEPS = 400, 200
 EDGES = (0.5, 0.7, 0.9, 0.99)
 BANDS = ("below 50 %", "50 to 70 %", "70 to 90 %", "90 to 99 %", "above 99 %")
 SHARE = "share_"
+#: What a letter takes of the width of the rows on the fence.
+LETTER = 0.023
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,7 +264,7 @@ class CertaintyDisplay:
         if ax is None:
             figure = pyplot().figure(figsize=(8.0, 6.4), layout="constrained")
             ax = list(figure.subplot_mosaic([[0, 0], [1, 2]], height_ratios=[1, 1.2]).values())
-        self.ax_ = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+        self.ax_ = several_axes(ax, 1, 3)
         self.figure_ = self.ax_[0].figure
         for draw, each in zip((self._bars, self._spread, self._fence), self.ax_, strict=False):
             draw(each)
@@ -319,11 +321,12 @@ class CertaintyDisplay:
         left = np.zeros(len(shares))
         for j, group in enumerate(groups):
             there: NDArray[np.intp] = np.flatnonzero(shares[:, j] > 0.002)
+            name = label(group, 10)
             ax.barh(there, shares[there, j], left=left[there], color=own[j], edgecolor="white")
-            for row in there[shares[there, j] > 0.12]:
+            for row in there[shares[there, j] > max(0.12, LETTER * len(name))]:
                 middle = left[row] + shares[row, j] / 2.0
                 style = {"ha": "center", "va": "center", "fontsize": 7, "color": ink(own[j])}
-                ax.text(middle, row, label(group, 10), **style)
+                ax.text(middle, row, name, **style)
             left += shares[:, j]
         ax.set_yticks(np.arange(len(shares)), [f"row {row}" for row in fence["row"]], fontsize=8)
         ax.invert_yaxis()

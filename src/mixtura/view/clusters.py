@@ -15,7 +15,7 @@ from mixtura.model import Mixture
 from mixtura.model.families.base import FloatArray
 from mixtura.view import aggregation
 from mixtura.view.aggregation import Scatter, of_columns, scatters
-from mixtura.view.canvas import axes_of, counted, label, legend
+from mixtura.view.canvas import axes_of, counted, inks, label, legend
 from mixtura.view.ellipses import (
     MASSES,
     NAMED,
@@ -91,10 +91,10 @@ class Plane:
         self.draw(ax, numbered=self.is_numbered)
         ax.set_title(title, fontsize="medium")
         if with_legend:
-            legend(ax, self.handles(), "" if self.is_numbered else self.group)
+            legend(ax, self.handles(inks(ax)[0]), "" if self.is_numbered else self.group)
 
-    def handles(self) -> list[Any]:
-        """Return what the legend names: components, and what lines and ticks mean."""
+    def handles(self, ink: str = "black") -> list[Any]:
+        """Return what the legend names: components, and what lines and ticks (in ink) mean."""
         from matplotlib.lines import Line2D
 
         def entry(name: str, **look: Any) -> Any:
@@ -112,11 +112,11 @@ class Plane:
         for table, what in ((self.ellipses, "ellipses:\n{} of each"), (self.contours, "lines: {}")):
             if table is not None:
                 masses = np.unique((table if isinstance(table, Frame) else table[1])["mass"])
-                found.append(entry(what.format(shown(masses.tolist())), color="0.15"))
+                found.append(entry(what.format(shown(masses.tolist())), color=ink))
         if self.borders is not None and len(self.borders):
-            found.append(entry("border of cells", color="0.2"))
+            found.append(entry("border of cells", color=ink))
         if self.scatter.margins.n_rows:
-            tick = {"marker": "|", "linestyle": "none", "markersize": 8, "color": "0.3"}
+            tick = {"marker": "|", "linestyle": "none", "markersize": 8, "color": ink}
             found.append(entry("other cell missing", **tick))
         return found
 

@@ -149,15 +149,17 @@ class ComparisonDisplay:
             Itself.
         """
         m = len(self.planes)
-        own = grid_of(1, m, cell=(4.2, 3.8))[1][0] if ax is None else np.asarray(ax).ravel()
-        if len(own) != m:
-            raise InputError(f"ax holds {len(own)} axes; {m} fits need {m}.")
+        own = grid_of(1, m, cell=(4.2, 3.8))[1][0] if ax is None else several_axes(ax, m)
         self.ax_, self.figure_ = own, own[0].figure
         for i, (axes, plane) in enumerate(zip(own, self.planes, strict=True)):
             draw_differing(axes, plane.scatter)
             plane.draw(axes, numbered=True)
             n = counted(plane.means.n_rows, plane.group)
-            how = "ringed" if plane.scatter.cells is None else "dark"
+            how = (
+                "ringed"
+                if plane.scatter.cells is None
+                else ("dark" if inks(axes)[0] == "black" else "light")
+            )
             told = f"\n{100 * self.differing[i]:.1f} % of rows differ ({how})" if i else "\n"
             axes.set_title(f"{label(self.names[i], 32)}: {n}{told}", fontsize="medium")
             if i:
@@ -264,13 +266,14 @@ def matched_looks(matches: Sequence[NDArray[np.intp]]) -> list[NDArray[np.intp]]
 def draw_differing(ax: Any, scatter: Scatter) -> None:
     """Ring the rows that differ, or darken the cells where they are."""
     points, differs = scatter.points, scatter.points["differing"]
+    on = inks(ax)[0]
     if scatter.cells is None:
         own = differs > 0
         area = float(np.clip(8000.0 / max(own.sum(), 1), 10.0, 55.0))
-        ring = {"facecolors": "none", "edgecolors": "black", "linewidths": 0.8, "s": area}
+        ring = {"facecolors": "none", "edgecolors": on, "linewidths": 0.8, "s": area}
         ax.scatter(points["x"][own], points["y"][own], **ring)
         return
-    black = np.zeros((points.n_rows, 3))
-    pixels = aggregation.raster(scatter, black, 0.7 * differs * aggregation.opacity(scatter))
+    colour = np.full((points.n_rows, 3), float(on == "white"))
+    pixels = aggregation.raster(scatter, colour, 0.7 * differs * aggregation.opacity(scatter))
     extent = tuple(scatter.limits.ravel())
     ax.imshow(pixels, extent=extent, origin="lower", aspect="auto", zorder=0.6)

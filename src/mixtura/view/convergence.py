@@ -10,7 +10,7 @@ from mixtura._errors import InputError
 from mixtura.algorithms.em import FitResult, Step
 from mixtura.estimators.k_means import KMeansStep
 from mixtura.model.families.base import FloatArray
-from mixtura.view.canvas import grid_of
+from mixtura.view.canvas import grid_of, several_axes, whole_ticks
 from mixtura.view.frame import Frame
 from mixtura.view.palette import DASHES, NONE_COLOUR, colours
 
@@ -146,7 +146,7 @@ class ConvergenceDisplay:
         return cls(convergence_table(estimator), quantity=trace_of(estimator)[3]).plot(ax)
 
     def plot(self, ax: Any = None) -> ConvergenceDisplay:
-        """Draw the values and, on a second axes, the gaps on a logarithmic scale.
+        """Draw the values and, on a second axes, the gaps on a logarithmic scale, if there are any.
 
         Parameters
         ----------
@@ -158,9 +158,13 @@ class ConvergenceDisplay:
         ConvergenceDisplay
             This display.
         """
+        told = 1 + bool((self.frame["gap"] > 0).any())  # one iteration leaves no gap
         if ax is None:
-            ax = grid_of(2, 1, cell=(6.0, 2.4), sharex=True)[1]
-        self.ax_ = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+            ax = grid_of(told, 1, cell=(6.0, 2.4), sharex=True)[1]
+        self.ax_ = several_axes(ax, 1, 2)
+        for empty in self.ax_[told:]:
+            empty.set_axis_off()
+        self.ax_ = self.ax_[:told]
         self.figure_ = self.ax_[0].figure
         restarts = np.unique(self.frame["restart"])
         for place, restart in enumerate(restarts):
@@ -179,7 +183,7 @@ class ConvergenceDisplay:
         top.set(title="Convergence", ylabel=self.quantity.replace(" (", "\n("))
         top.ticklabel_format(axis="y", useOffset=False)
         bottom.set_xlabel("iteration")
-        bottom.xaxis.get_major_locator().set_params(integer=True)
+        whole_ticks(bottom.xaxis)
         if 1 < n_restarts <= TOLD_APART:
             top.legend(fontsize=8)
         if bottom is not top:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mixtura._errors import InputError
 from mixtura.selection.choosing import CRITERIA, NEAR
-from mixtura.view.canvas import axes_of, label
+from mixtura.view.canvas import axes_of, inks, label, whole_ticks
 from mixtura.view.frame import Frame
 from mixtura.view.heat import heat_map
 from mixtura.view.palette import HUES, colours, dash, marker
@@ -178,11 +178,16 @@ class CriteriaDisplay:
         if self.criterion != "nec":
             band = {"color": HUES[0], "alpha": 0.25, "linewidth": 0}
             self.ax_.axhspan(least, least + NEAR, label=f"best + {NEAR:g}", **band)
-        star = {"color": "black", "markersize": 13, "markerfacecolor": "none", "linestyle": "none"}
+        star = {
+            "color": inks(self.ax_)[0],
+            "markersize": 13,
+            "markerfacecolor": "none",
+            "linestyle": "none",
+        }
         self.ax_.plot(frame["n_components"][best], least, marker="*", label="best", **star)
         unit = "" if self.criterion == "nec" else ", less is better"
         self.ax_.set(xlabel="number of components", ylabel=f"{title}{unit}")
-        self.ax_.xaxis.get_major_locator().set_params(integer=True)
+        whole_ticks(self.ax_.xaxis)
         self.ax_.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
 
     def _heat(self, title: str) -> None:

@@ -12,7 +12,7 @@ from mixtura._errors import InputError
 from mixtura.estimators.validation import validated_weights
 from mixtura.model import Mixture
 from mixtura.model.families.base import FloatArray
-from mixtura.view.canvas import axes_of, counted, label, legend
+from mixtura.view.canvas import axes_of, counted, inks, label, legend
 from mixtura.view.ellipses import NAMED, draw_numbers
 from mixtura.view.frame import Frame
 from mixtura.view.palette import DASHES, HUES, NONE_COLOUR, marker
@@ -138,7 +138,9 @@ class DensityDisplay:
         edges = np.append(self.bins["left"], self.bins["right"][-1:])
         missing = f" ({self.n_missing:,} missing)" if self.n_missing else ""
         text = counted(self.n_rows, "row") + missing
-        bars = ax.stairs(self.bins["density"], edges, fill=True, color="0.86", label=text)
+        bars = ax.stairs(
+            self.bins["density"], edges, fill=True, color=NONE_COLOUR, alpha=0.31, label=text
+        )
         draw = self._draw_curves if self.curves.n_rows else self._draw_centres
         handles = [bars, *draw(ax, with_legend)]
         ax.set_xlabel(label(self.name, 40))
@@ -152,7 +154,7 @@ class DensityDisplay:
         """Draw total, components and means; return what the legend names."""
         x, each = self.curves["x"], self.curves["components"]
         k, hues = each.shape[1], self.means["hue"]
-        handles = ax.plot(x, self.curves["total"], color="black", lw=1.6, label="mixture")
+        handles = ax.plot(x, self.curves["total"], color=inks(ax)[0], lw=1.6, label="mixture")
         named = k <= NAMED
         tops = np.array([np.interp(m, x, each[:, j]) for j, m in enumerate(self.means["x"])])
         for j in range(k):
@@ -168,7 +170,7 @@ class DensityDisplay:
             handles += ax.plot(x, self.curves["noise"], **look)
         if with_numbers and not named:
             ax.set_ylim(0.0, 1.08 * max(self.curves["total"].max(), self.bins["density"].max()))
-            draw_numbers(ax, np.column_stack([self.means["x"], tops]), hues)
+            draw_numbers(ax, np.column_stack([self.means["x"], tops]), hues, upward=True)
         return handles
 
     def _draw_centres(self, ax: Any, with_numbers: bool) -> list[Any]:
@@ -199,14 +201,30 @@ def density_display(
     if not known.any():
         raise InputError(f"column {name!r} is missing in every row of X; draw another one.")
     values, weights = values[known], None if weights is None else weights[known]
-    bins = histogram_table(values, weights)
+    bins = histogram_table(values, weights, typical_spread(subject, column))
     curves, means = density_tables(subject, column, (values.min(), values.max()))
     n, n_missing = len(values), int(counting.sum()) - len(values)
     return DensityDisplay(bins, curves, means, name, n, n_missing, subject.kind)
 
 
-def histogram_table(values: FloatArray, weights: FloatArray | None = None) -> Frame:
+def typical_spread(subject: Subject, column: int) -> float:
+    """Return the standard deviation that half of a mixture is at most as wide as."""
+    if subject.mixture is None:
+        return np.inf
+    mixture = subject.mixture.marginal([column])
+    spread = np.sqrt(mixture.family.full(mixture.covariances, subject.k, 1)[:, 0, 0])
+    order = np.argsort(spread)
+    half = np.searchsorted(np.cumsum(mixture.weights[order]), 0.5)
+    return float(spread[order][min(half, subject.k - 1)])
+
+
+def histogram_table(
+    values: FloatArray, weights: FloatArray | None = None, widest: float = np.inf
+) -> Frame:
     """Return a histogram of values (n,): bins of Freedman and Diaconis's width, not too many.
+
+    That goes by the quartiles, which may be far apart where there are several groups: no bin is
+    wider than ``widest``.
 
     Source: Freedman, D. & Diaconis, P. (1981). On the histogram as a density estimator: L2 theory.
     *Zeitschrift fuer Wahrscheinlichkeitstheorie* 57. :doi:`10.1007/BF01025868`
@@ -214,6 +232,7 @@ def histogram_table(values: FloatArray, weights: FloatArray | None = None) -> Fr
     low, high = float(values.min()), float(values.max())
     seen = values[:: max(1, len(values) // LOOKED_AT)]
     width = 2.0 * np.subtract(*np.quantile(seen, (0.75, 0.25))) / len(values) ** (1.0 / 3.0)
+    width = min(width, widest)
     wanted = (high - low) / width if width > 0 else MOST if high > low else 1.0
     counts, edges = np.histogram(
         values, int(np.clip(np.ceil(wanted), FEWEST, MOST)), weights=weights

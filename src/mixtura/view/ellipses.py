@@ -13,7 +13,7 @@ from scipy.stats import chi2
 from mixtura._errors import InputError
 from mixtura.model import Mixture
 from mixtura.model.families.base import FloatArray
-from mixtura.view.canvas import halo, pyplot
+from mixtura.view.canvas import halo, inks, pyplot
 from mixtura.view.frame import Frame
 from mixtura.view.palette import dash, marker
 
@@ -27,9 +27,9 @@ FONT_SIZE = 7
 
 def check_masses(masses: Sequence[float]) -> tuple[float, ...]:
     """Return masses in order, or raise unless each is between 0 and 1."""
-    found = tuple(sorted(float(mass) for mass in masses))
+    found = () if np.ndim(masses) != 1 else tuple(sorted(float(mass) for mass in masses))
     if not found or not all(0.0 < mass < 1.0 for mass in found):
-        raise InputError(f"masses={tuple(masses)} must hold numbers between 0 and 1, as 0.9.")
+        raise InputError(f"masses={masses!r} must be a list of numbers between 0 and 1, as [0.9].")
     return found
 
 
@@ -78,14 +78,23 @@ def draw_ellipses(ax: Any, ellipses: Frame, hues: FloatArray, looks: NDArray[np.
     pyplot()
     from matplotlib.patches import Ellipse
 
-    outer = ellipses["mass"].max(initial=0.0)
+    outer, (on, off) = ellipses["mass"].max(initial=0.0), inks(ax)
     names = ("component", "mass", "x", "y", "width", "height", "angle")
     for j, mass, x, y, width, height, angle in zip(*(ellipses[n] for n in names), strict=True):
         thick = 1.1 if mass == outer else 1.9
-        look = {"edgecolor": 0.6 * hues[j], "linestyle": dash(int(looks[j])), "linewidth": thick}
+        look = {
+            "edgecolor": towards(on, hues[j], 0.4),
+            "linestyle": dash(int(looks[j])),
+            "linewidth": thick,
+        }
         shape = Ellipse((x, y), width, height, angle=angle, fill=False, **look)
-        shape.set_path_effects(halo(thick + 1.2))
+        shape.set_path_effects(halo(thick + 1.2, off))
         ax.add_patch(shape)
+
+
+def towards(ink: str, hue: FloatArray, part: float) -> FloatArray:
+    """Return a colour mixed with black or white."""
+    return (1.0 - part) * hue + part * (ink == "white")
 
 
 def draw_means(ax: Any, points: FloatArray, hues: FloatArray, size: float = 1.0) -> None:
@@ -95,35 +104,42 @@ def draw_means(ax: Any, points: FloatArray, hues: FloatArray, size: float = 1.0)
         ax.plot(x, y, marker(j), markersize=8 * np.sqrt(size), zorder=5, **look)
 
 
-def draw_numbers(ax: Any, points: FloatArray, hues: FloatArray) -> None:
+def draw_numbers(ax: Any, points: FloatArray, hues: FloatArray, *, upward: bool = False) -> None:
     """Write the number of each component at its mean, or beside it where another one is."""
     dots = ax.scatter(points[:, 0], points[:, 1], c=hues[: len(points)], s=9, zorder=5)
     dots.set_edgecolor("black")
     dots.set_linewidth(0.4)
-    shifts = number_shifts(ax.transData.transform(points) * 72.0 / ax.figure.dpi)
+    on, off = inks(ax)
+    places = ax.transData.transform(points) * 72.0 / ax.figure.dpi
+    shifts = number_shifts(places, upward=upward)
     for j, (point, shift) in enumerate(zip(points, shifts, strict=True)):
-        look = {"color": 0.5 * hues[j], "fontsize": FONT_SIZE, "fontweight": "bold"}
+        look = {"color": towards(on, hues[j], 0.5), "fontsize": FONT_SIZE, "fontweight": "bold"}
         text = ax.annotate(
             str(j), point, shift, textcoords="offset points", ha="center", va="center", **look
         )
-        text.set_path_effects(halo())
+        text.set_path_effects(halo(2.0, off))
         text.set_zorder(6)
 
 
-def number_shifts(points: FloatArray) -> FloatArray:
-    """Return how far from points (k, 2) to write numbers so that none covers another, in points."""
+def number_shifts(points: FloatArray, *, upward: bool = False) -> FloatArray:
+    """Return how far from points (k, 2) to write numbers so that none covers another, in points.
+
+    ``upward`` leaves out what is below a point.
+    """
     size = np.array([1.5, 1.2]) * FONT_SIZE
-    around = [(0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1)]
-    ways = np.array([(r * x, r * y) for r in range(1, 6) for x, y in around]) * size * (0.8, 0.75)
-    placed: list[FloatArray] = []
+    reach = 3 + int(np.ceil(2.0 * np.sqrt(len(points))))
+    steps = np.arange(-reach, reach + 1)
+    around = np.stack([np.repeat(steps, len(steps)), np.tile(steps, len(steps))], axis=1)
+    around = around[around.any(axis=1) & (around[:, 1] >= (0 if upward else -reach))]
+    above = np.arctan2(np.abs(around[:, 0]), around[:, 1])
+    ways = around[np.lexsort([above, np.hypot(*around.T)])] * size * (0.8, 0.75)
+    placed = np.empty((0, 2))
     for point in points:
         options = point + ways
-        if placed:
-            apart = np.abs(options[:, None] - np.array(placed)) >= size
-            free = apart.any(axis=2).all(axis=1)
-            options = options[[int(np.argmax(free))]]
-        placed.append(options[0])
-    return np.array(placed) - points
+        apart = np.abs(options[:, None] - placed) >= size - 1e-9
+        free = apart.any(axis=2).all(axis=1)
+        placed = np.vstack([placed, options[np.argmax(free)]])
+    return placed - points
 
 
 def contour_tables(
@@ -150,7 +166,7 @@ def draw_contours(ax: Any, grid: Frame, levels: Frame) -> None:
     x, y, density = (grid[name].reshape(GRID, GRID) for name in ("x", "y", "density"))
     order = np.argsort(levels["density"])
     widths = np.where(levels["mass"][order] == levels["mass"].max(), 1.1, 1.9)
-    ax.contour(x, y, density, np.unique(levels["density"]), colors="0.15", linewidths=widths)
+    ax.contour(x, y, density, np.unique(levels["density"]), colors=inks(ax)[0], linewidths=widths)
 
 
 def borders(centres: FloatArray, limits: FloatArray) -> FloatArray:
@@ -181,7 +197,6 @@ def draw_borders(ax: Any, segments: FloatArray) -> None:
     pyplot()
     from matplotlib.collections import LineCollection
 
-    ax.add_collection(
-        LineCollection(list(segments), colors="0.2", linewidths=1.0, path_effects=halo()),
-        autolim=False,
-    )
+    on, off = inks(ax)
+    look = {"colors": on, "linewidths": 1.0, "path_effects": halo(2.0, off)}
+    ax.add_collection(LineCollection(list(segments), **look), autolim=False)

@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 
 from mixtura.model.families.base import FloatArray
 from mixtura.view.canvas import label, pyplot
-from mixtura.view.palette import HUES, NONE_COLOUR
+from mixtura.view.palette import HUES, NONE_COLOUR, ink
 
 #: Cells of a row or a column that there is room for numbers in, and for labels beside.
 WITH_NUMBERS, WITH_LABELS = 16, 30
-#: What red, green and blue add to how light a colour looks (ITU-R BT.601).
-LUMA = (0.299, 0.587, 0.114)
 
 
 def shades(diverging: bool = False) -> FloatArray:
@@ -52,11 +50,6 @@ def heat_map(
             style = {"ha": "center", "va": "center", "fontsize": 7, "color": ink(own[i, j])}
             ax.text(j, i, str(text), **style)
     return image
-
-
-def ink(colour: Any) -> str:
-    """Return the colour of text that can be read on a colour."""
-    return "white" if float(np.dot(colour[:3], LUMA)) < 0.55 else "black"
 
 
 def name_cells(

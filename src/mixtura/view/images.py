@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mixtura._errors import InputError
 from mixtura.model.families.base import FloatArray
-from mixtura.view.canvas import axes_of
+from mixtura.view.canvas import axes_of, inks
 from mixtura.view.frame import Frame
 from mixtura.view.palette import NONE_COLOUR
 from mixtura.view.rows import blocks
@@ -205,11 +205,12 @@ class ImagesDisplay:
         scale = INCHES / wide
         self.ax_ = axes_of(ax, size=(max(4.0, scale * width + 0.4), scale * height + 0.5))
         self.figure_ = self.ax_.figure
-        canvas = np.ones((height, width, 3))
+        on, off = inks(self.ax_)
+        canvas = np.full((height, width, 3), float(off == "white"))
         for (y, x), image in zip(places, shaded(self.images), strict=True):
             canvas[y : y + high, x : x + wide] = image
         self.ax_.imshow(canvas, interpolation="nearest")
-        style = {"ha": "center", "va": "bottom", "fontsize": 8}
+        style = {"ha": "center", "va": "bottom", "fontsize": 8, "color": on}
         for left, top, text in marks:
             middle, edge = left + (wide - 1) / 2.0, top - 0.5  # pixels begin half a pixel earlier
             self.ax_.text(middle, edge - 0.08 * high, text, **style)

@@ -12,7 +12,7 @@ from mixtura._errors import InputError
 from mixtura.estimators.fitting import check_positive
 from mixtura.estimators.imputing import drawn, imputed
 from mixtura.model.families.base import FloatArray
-from mixtura.view.canvas import grid_of, label
+from mixtura.view.canvas import grid_of, inks, label, several_axes
 from mixtura.view.frame import Frame
 from mixtura.view.palette import HUES, NONE_COLOUR
 from mixtura.view.subject import Subject, subject_of
@@ -239,7 +239,7 @@ class ImputationDisplay:
             for empty in ax[n:]:
                 empty.remove()
             ax = ax[:n]
-        self.ax_ = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+        self.ax_ = several_axes(ax)
         self.figure_ = self.ax_[0].figure
         for each, column in zip(self.ax_, self.tables.columns, strict=False):
             self._column(each, column)
@@ -267,7 +267,7 @@ class ImputationDisplay:
         line = {"color": HUES[0], "linewidth": 1.0}
         ax.hlines(y, cells["low"], cells["high"], label="90 % of what may be", **line)
         ax.plot(cells["value"], y, "o", color=HUES[5], markersize=2.5)
-        ax.axhline(0.0, color="black", linewidth=0.6)
+        ax.axhline(0.0, color=inks(ax)[0], linewidth=0.6)
         ax.set(ylim=(-0.56 * top, 1.08 * top), xlabel=label(column), ylabel="cells (%)")
         ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= top])
         n_missing = int(counts["missing"][0])

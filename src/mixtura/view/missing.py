@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mixtura._errors import InputError
 from mixtura.estimators.fitting import check_positive
-from mixtura.view.canvas import label, pyplot
+from mixtura.view.canvas import label, pyplot, several_axes
 from mixtura.view.frame import Frame
 from mixtura.view.heat import WITH_LABELS, name_cells
 from mixtura.view.palette import HUES
@@ -177,7 +177,9 @@ class MissingDisplay:
         MissingDisplay
             The display, drawn.
         """
-        return cls.from_table(X, names=subject_of(estimator, X).columns, **options)
+        subject = subject_of(estimator, X)
+        subject.rows(X)  # whose names must be the model's
+        return cls.from_table(X, names=subject.columns, **options)
 
     def plot(self, ax: Any = None) -> MissingDisplay:
         """Draw shares of columns above patterns.
@@ -195,10 +197,10 @@ class MissingDisplay:
         d = self.columns.n_rows
         n_patterns = self.patterns.n_rows // d
         if ax is None:
-            size = (min(12.0, 3.5 + 0.4 * d), 2.8 + 0.24 * n_patterns)
+            size = (min(12.0, max(5.5, 3.5 + 0.4 * d)), 2.8 + 0.24 * n_patterns)
             options = {"height_ratios": [1.5, max(1.0, 0.24 * n_patterns)], "layout": "constrained"}
             ax = pyplot().subplots(2, 1, figsize=size, sharex=True, **options)[1]
-        self.ax_ = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+        self.ax_ = several_axes(ax, 1, 2)
         self.figure_ = self.ax_[0].figure
         if len(self.ax_) > 1:
             self._shares(self.ax_[0])

@@ -15,7 +15,7 @@ from mixtura.estimators.validation import validated_weights
 from mixtura.model.families.base import FloatArray
 from mixtura.model.projection import total_moments
 from mixtura.view.aggregation import of_columns, scatters
-from mixtura.view.canvas import counted, grid_of, label
+from mixtura.view.canvas import counted, grid_of, inks, label, several_axes
 from mixtura.view.clusters import Plane, plane_of_columns
 from mixtura.view.density import DensityDisplay, density_display
 from mixtura.view.ellipses import MASSES, check_masses
@@ -147,6 +147,8 @@ class PairsDisplay:
             Itself.
         """
         m = len(self.columns)
+        if ax is not None:
+            several_axes(ax)
         grid = (
             grid_of(m, m, cell=(max(PANEL[0], 6.0 / m), max(PANEL[1], 5.2 / m)))[1]
             if ax is None
@@ -190,7 +192,7 @@ class PairsDisplay:
             more = len(self.left_out) - len(listed)
             listed += [f"and {more} more"] if more else []
             lines += [f"{len(self.left_out)} columns left out:", *listed]
-        handles = plane.handles() if with_legend else []
+        handles = plane.handles(inks(corner)[0]) if with_legend else []
         where: dict[str, Any] = {"loc": "upper right", "bbox_to_anchor": (1.0, 1.0)}
         box = corner.legend(
             handles=handles,

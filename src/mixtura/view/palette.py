@@ -7,6 +7,8 @@ turn; line styles and markers tell those apart that share a hue, also in print w
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mixtura.model.families.base import FloatArray
@@ -32,6 +34,8 @@ ROUNDS = (0.0, -0.35, 0.4, -0.6, 0.6, -0.2, 0.2)
 #: Line styles and markers that tell rounds apart.
 DASHES = ("solid", "dashed", "dashdot", "dotted")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+#: What red, green and blue add to how light a colour looks (ITU-R BT.601).
+LUMA = (0.299, 0.587, 0.114)
 #: What belongs to no component: noise, missing cells.
 NONE_COLOUR = np.array([0.55, 0.55, 0.55])
 
@@ -61,6 +65,11 @@ def dash(component: int) -> str:
 def marker(component: int) -> str:
     """Return the marker of a component."""
     return MARKERS[component % len(MARKERS)]
+
+
+def ink(colour: Any) -> str:
+    """Return the colour of text that can be read on a colour."""
+    return "white" if float(np.dot(colour[:3], LUMA)) < 0.55 else "black"
 
 
 def hexadecimal(colour: FloatArray) -> str:

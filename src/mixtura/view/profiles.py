@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from mixtura._errors import InputError
 from mixtura.model import Mixture
 from mixtura.model.families.base import FloatArray
-from mixtura.view.canvas import axes_of, label
+from mixtura.view.canvas import axes_of, inks, label
 from mixtura.view.frame import Frame
 from mixtura.view.heat import heat_map, name_cells
 from mixtura.view.palette import colours, dash, marker
@@ -20,6 +20,8 @@ from mixtura.view.subject import Subject, subject_of
 KINDS = ("auto", "lines", "heat")
 #: Components and columns up to which lines can be told apart.
 FEW, NARROW = 8, 20
+#: Components below each other in a legend.
+LISTED = 17
 #: Standard deviations from the table's mean at which a heat map's shades end.
 DARKEST = 2.0
 
@@ -217,11 +219,13 @@ class ProfilesDisplay:
             style = {"color": colour, "linestyle": dash(j), "marker": marker(j), "markersize": 5}
             bars = {"linewidth": 0.8, "elinewidth": 1.5, "capsize": 2, "label": f"component {j}"}
             self.ax_.errorbar(np.arange(d) + shifts[j], means[j], deviations[j], **style, **bars)
-        self.ax_.axhline(0.0, color="black", linewidth=0.6, zorder=0)
+        self.ax_.axhline(0.0, color=inks(self.ax_)[0], linewidth=0.6, zorder=0)
+        self.ax_.set_xlim(-0.5, d - 0.5)
         long = max(len(label(name)) for name in columns) > 4
         name_cells(self.ax_.xaxis, columns, rotated=long)
         self.ax_.set_ylabel("mean ± sd within the component\n(sd of the table from its mean)")
-        self.ax_.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+        beside: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+        self.ax_.legend(fontsize=8, ncols=-(-k // LISTED), frameon=False, **beside)
 
     def _heat(self, means: FloatArray, columns: Any) -> None:
         """Draw a cell for each component and column."""

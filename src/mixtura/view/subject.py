@@ -133,9 +133,14 @@ def subject_of(model: Any, X: Any = None) -> Subject:
         means = found.means if mixture is not None else np.asarray(found, dtype=np.float64)
         columns = names_of(means.shape[1], model if hasattr(model, "feature_names_in_") else X)
         return Subject(model, mixture, means, columns, groups_of(model, len(means)))
-    raise InputError(
-        f"{type(model).__name__} is no fitted mixture or k-means: fit it first, or give a Mixture."
-    )
+    name = type(model).__name__
+    if hasattr(model, "models_"):  # one mixture for each class
+        raise InputError(f"{name} holds a mixture for each class: give one of its models_.")
+    if hasattr(model, "named_steps"):
+        raise InputError(f"{name} is no model: give its last step, and X as that step sees it.")
+    if hasattr(model, "n_features_in_"):
+        raise InputError(f"{name} has neither a mixture nor centres of the columns to draw.")
+    raise InputError(f"{name} is no fitted mixture or k-means: fit it first, or give a Mixture.")
 
 
 def names_of(d: int, source: Any) -> tuple[str, ...]:
