@@ -15,7 +15,7 @@ from mixtura.estimators.validation import validated_weights
 from mixtura.model.families.base import FloatArray
 from mixtura.view import aggregation
 from mixtura.view.aggregation import BLOCK_ROWS, Scatter, of_columns, scatters
-from mixtura.view.canvas import counted, grid_of, label
+from mixtura.view.canvas import counted, grid_of, inks, label, several_axes
 from mixtura.view.clusters import Plane, check_plane, plane_of_columns
 from mixtura.view.ellipses import MASSES, check_masses
 from mixtura.view.frame import Frame
@@ -155,11 +155,8 @@ class ComparisonDisplay:
             draw_differing(axes, plane.scatter)
             plane.draw(axes, numbered=True)
             n = counted(plane.means.n_rows, plane.group)
-            how = (
-                "ringed"
-                if plane.scatter.cells is None
-                else ("dark" if inks(axes)[0] == "black" else "light")
-            )
+            cells = "dark" if inks(axes)[0] == "black" else "light"
+            how = "ringed" if plane.scatter.cells is None else cells
             told = f"\n{100 * self.differing[i]:.1f} % of rows differ ({how})" if i else "\n"
             axes.set_title(f"{label(self.names[i], 32)}: {n}{told}", fontsize="medium")
             if i:
