@@ -6,7 +6,18 @@ import matplotlib.pyplot as plt
 import pytest
 
 from mixtura import InputError, MissingDependencyError
-from mixtura.view.canvas import axes_of, counted, grid_of, halo, label, legend, pyplot
+from mixtura.view.canvas import (
+    axes_of,
+    counted,
+    grid_of,
+    halo,
+    inks,
+    label,
+    legend,
+    pyplot,
+    several_axes,
+    whole_ticks,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -25,8 +36,38 @@ def test_axes_are_those_given_or_new() -> None:
     ax = plt.subplots()[1]
     assert axes_of(ax) is ax
     assert axes_of(size=(3.0, 2.0)).figure.get_size_inches().tolist() == [3.0, 2.0]
-    with pytest.raises(InputError, match="ax=3"):
-        axes_of(3)
+    for wrong in (3, ax.figure, ax.figure.subfigures(1, 2)[0]):
+        with pytest.raises(InputError, match=r"ax=.* must be matplotlib axes"):
+            axes_of(wrong)
+
+
+def test_several_axes_are_as_many_as_there_are_panels() -> None:
+    axes = plt.subplots(2, 1)[1]
+    assert several_axes(axes, 1, 2).tolist() == axes.tolist()
+    assert several_axes(axes[0]).tolist() == [axes[0]]
+    with pytest.raises(InputError, match="ax holds 2 axes; give 1 or 3"):
+        several_axes(axes, 1, 3)
+    with pytest.raises(InputError, match=r"ax=.* must be matplotlib axes"):
+        several_axes([axes[0], 3])
+
+
+def test_ink_stands_out_on_axes() -> None:
+    assert inks(axes_of()) == ("black", "white")
+    with plt.style.context("dark_background"):
+        figure = plt.figure()
+    ax = figure.subfigures().add_subplot(facecolor="none")
+    assert inks(ax) == ("white", "black")
+    figure.set_facecolor("none")
+    assert inks(ax) == ("black", "white")  # what a transparent picture is put on is unknown
+
+
+@pytest.mark.parametrize(("low", "high", "ticks"), [(2, 2, [2]), (1, 3, [1, 2, 3])])
+def test_ticks_are_whole_numbers(low: int, high: int, ticks: list[int]) -> None:
+    ax = axes_of()
+    ax.plot([low, high], [0, 1], "o")
+    whole_ticks(ax.xaxis)
+    start, end = ax.get_xlim()
+    assert [tick for tick in ax.get_xticks() if start <= tick <= end] == ticks
 
 
 @pytest.mark.parametrize(

@@ -129,3 +129,12 @@ def test_one_axes_takes_the_sorted_bars_alone(points: np.ndarray) -> None:
     ax = plt.figure().add_subplot()
     assert CertaintyDisplay.from_estimator(MIXTURE, points, ax=ax).ax_.tolist() == [ax]
     assert ax.get_ylabel() == "responsibility"
+
+
+def test_names_are_written_only_where_they_fit() -> None:
+    rows, names = np.linspace(-1.0, 1.0, 40)[:, None], np.repeat(["virginica", "versicolor"], 20)
+    tables = certainty_tables(MixtureClassifier(1).fit(rows, names), rows, n_fence=2)
+    tables.fence["share_versicolor"] = np.array([0.14, 0.7])
+    tables.fence["share_virginica"] = np.array([0.86, 0.3])
+    texts = CertaintyDisplay(tables).plot().ax_[2].texts
+    assert [text.get_text() for text in texts] == ["versicolor", "virginica", "virginica"]

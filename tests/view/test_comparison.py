@@ -86,7 +86,7 @@ def test_given_axes_are_used() -> None:
     axes = plt.subplots(1, 2)[1]
     display = ComparisonDisplay.from_estimator([TALL, THREE], X, ax=axes)
     assert display.ax_[1] is axes[1]
-    with pytest.raises(InputError, match="2 fits need 2"):
+    with pytest.raises(InputError, match="ax holds 1 axes; give 2"):
         display.plot(axes[:1])
 
 
@@ -104,3 +104,10 @@ def test_given_axes_are_used() -> None:
 def test_parameters_are_checked(estimators: object, options: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         ComparisonDisplay.from_estimator(estimators, X, **options)
+
+
+def test_rows_that_differ_stand_out_on_a_dark_page() -> None:
+    with plt.style.context("dark_background"):
+        display = ComparisonDisplay.from_estimator([TALL, THREE], X)
+    rings = [each for each in display.ax_[1].collections if not len(each.get_facecolor())]
+    assert rings[0].get_edgecolor().tolist() == [[1.0, 1.0, 1.0, 1.0]]

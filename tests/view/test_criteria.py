@@ -108,3 +108,9 @@ def test_fourteen_structures_are_told_apart() -> None:
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(InputError, match="kind='pie' is not one of lines, heat"):
         CriteriaDisplay.from_estimator(MODELS, kind="pie")
+
+
+def test_one_model_has_a_whole_number_of_components() -> None:
+    ax = CriteriaDisplay.from_estimator([row("VVV", 2, 5.0)]).ax_
+    low, high = ax.get_xlim()
+    assert [tick for tick in ax.get_xticks() if low <= tick <= high] == [2.0]

@@ -9,7 +9,8 @@ from scipy.stats import norm
 
 from mixtura import GaussianMixture, InputError, KMeans, Mixture, NoiseMixture
 from mixtura.view import DensityDisplay
-from mixtura.view.density import FEWEST, MOST, histogram_table
+from mixtura.view.density import FEWEST, MOST, histogram_table, typical_spread
+from mixtura.view.subject import subject_of
 from pictures import assert_same_picture
 
 RNG = np.random.default_rng(4)
@@ -42,6 +43,21 @@ def test_bins_are_as_wide_as_the_rule_says_within_limits() -> None:
     assert histogram_table(np.r_[values, 1e6]).n_rows == MOST
     assert histogram_table(np.full(5, 3.0)).n_rows == FEWEST
     assert histogram_table(np.r_[np.zeros(99), 1.0]).n_rows == MOST
+
+
+def test_bins_are_no_wider_than_most_of_the_mixture() -> None:
+    rows = np.concatenate([RNG.normal(10.0 * j, 1.0, 20) for j in range(9)])[:, None]
+    narrow = Mixture(np.full(9, 1 / 9), 10.0 * np.arange(9.0)[:, None], np.ones(9), "spherical")
+    bins = DensityDisplay.from_estimator(narrow, rows).bins
+    assert (bins["right"] - bins["left"])[0] <= 1.0 < np.ptp(rows) / FEWEST
+    mixture = Mixture([0.4, 0.4, 0.2], np.zeros((3, 1)), [25.0, 4.0, 1e-9], "spherical")
+    assert typical_spread(subject_of(mixture), 0) == 2.0
+
+
+def test_the_total_stands_out_on_a_dark_page() -> None:
+    with plt.style.context("dark_background"):
+        display = DensityDisplay.from_estimator(MIXTURE, WIDE)
+    assert display.ax_.lines[0].get_color() == "white"
 
 
 def test_curves_are_the_weighted_marginal_densities() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -84,8 +86,8 @@ def test_contours_hold_their_mass() -> None:
         assert inside == pytest.approx(mass, abs=0.01)
 
 
-@pytest.mark.parametrize("masses", [(), (0.0,), (0.5, 1.0), (float("nan"),)])
-def test_masses_are_parts(masses: tuple[float, ...]) -> None:
+@pytest.mark.parametrize("masses", [0.9, (), (0.0,), (0.5, 1.0), (float("nan"),)])
+def test_masses_are_parts(masses: Any) -> None:
     with pytest.raises(InputError, match="between 0 and 1"):
         check_masses(masses)
 
@@ -116,11 +118,13 @@ def test_borders_of_few_centres(centres: list[list[float]], n: int) -> None:
         np.testing.assert_allclose(np.sort(found[0], axis=0), [[2.0, 0.0], [2.0, 3.0]], atol=1e-9)
 
 
-def test_numbers_do_not_cover_each_other() -> None:
-    points = np.zeros((12, 2))
-    places = points + number_shifts(points)
+@pytest.mark.parametrize(("k", "upward"), [(12, False), (60, False), (60, True)])
+def test_numbers_do_not_cover_each_other(k: int, upward: bool) -> None:
+    points = np.zeros((k, 2))
+    places = points + number_shifts(points, upward=upward)
     apart = np.abs(places[:, None] - places) >= np.array([1.5, 1.2]) * FONT_SIZE - 1e-9
-    assert (apart.any(axis=2) | np.eye(12, dtype=bool)).all()
+    assert (apart.any(axis=2) | np.eye(k, dtype=bool)).all()
+    assert (places[:, 1].min() >= 0.0) == upward
 
 
 def test_numbers_of_lone_means_are_just_above() -> None:
@@ -144,3 +148,12 @@ def test_what_is_drawn() -> None:
     draw_contours(ax, *contour_tables(MIXTURE, np.array([[-9.0, 13.0], [-11.0, 8.0]])))
     widths = ax.collections[-1].get_linewidths()
     assert widths[0] < widths[1]  # the outer contour has the lower density
+
+
+def test_lines_stand_out_on_a_dark_page() -> None:
+    with plt.style.context("dark_background"):
+        ax = axes_of()
+    draw_ellipses(ax, ellipse_table(MEANS, COVARIANCES), colours(2), np.arange(2))
+    np.testing.assert_allclose(ax.patches[0].get_edgecolor()[:3], 0.4 + 0.6 * colours(2)[0])
+    draw_contours(ax, *contour_tables(MIXTURE, np.array([[-9.0, 13.0], [-11.0, 8.0]])))
+    assert (ax.collections[-1].get_edgecolor() == 1.0).all()

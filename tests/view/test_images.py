@@ -119,3 +119,10 @@ def test_what_is_on_the_axes(points: np.ndarray, tmp_path: Path) -> None:
     assert texts == ["0", "1", "2", *(f"{sure:.2f}" for sure in certainty)]
     assert len(display.ax_.images) == 1
     assert_same_picture(display.figure_, "images", tmp_path)
+
+
+def test_numbers_stand_out_on_a_dark_page(points: np.ndarray) -> None:
+    with plt.style.context("dark_background"):
+        display = ImagesDisplay.from_estimator(MIXTURE, points, shape=(2, 3), n_uncertain=3)
+    assert display.ax_.texts[0].get_color() == "white"
+    assert (display.ax_.images[0].get_array()[0, 0] == 0.0).all()

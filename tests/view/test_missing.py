@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mixtura import InputError, Mixture
+from mixtura import GaussianMixture, InputError, Mixture
 from mixtura.view import MissingDisplay, rows
 from mixtura.view.missing import missing_tables
 from pictures import assert_same_picture
@@ -84,6 +84,20 @@ def test_the_model_names_the_columns() -> None:
     assert missing_tables(frame.to_numpy(), names=["p", "q"])[0]["column"].tolist() == ["p", "q"]
 
 
+def test_columns_must_be_those_of_the_model() -> None:
+    frame = pd.DataFrame({"a": [1.0, np.nan, 2.0, 2.5], "b": [1.0, 5.0, 4.0, 0.5]})
+    model = GaussianMixture(1).fit(frame)
+    with pytest.raises(ValueError, match="feature names"):
+        MissingDisplay.from_estimator(model, frame[["b", "a"]])
+
+
+def test_the_caption_is_within_a_narrow_picture() -> None:
+    display = MissingDisplay.from_table([[1.0], [np.nan]])
+    display.figure_.canvas.draw()
+    caption = display.ax_[1].xaxis.label.get_window_extent()
+    assert caption.x1 <= display.figure_.bbox.x1
+
+
 @pytest.mark.parametrize(
     ("X", "options", "words"),
     [
@@ -95,3 +109,9 @@ def test_the_model_names_the_columns() -> None:
 def test_what_cannot_be_used_is_named(X: Any, options: Any, words: str) -> None:
     with pytest.raises(InputError, match=words):
         missing_tables(X, **options)
+
+
+def test_a_grid_of_the_style_does_not_cross_the_patterns() -> None:
+    with plt.rc_context({"axes.grid": True}):
+        ax = MissingDisplay.from_table([[1.0, np.nan], [1.0, 2.0]]).ax_[1]
+    assert not any(line.get_visible() for line in ax.get_xgridlines() + ax.get_ygridlines())

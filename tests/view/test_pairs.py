@@ -100,3 +100,9 @@ def test_columns_are_checked(columns: tuple[object, ...], message: str) -> None:
 def test_one_column_has_no_pairs() -> None:
     with pytest.raises(InputError, match="DensityDisplay"):
         PairsDisplay.from_estimator(GaussianMixture(1).fit(X[:, :1]), X[:, :1])
+
+
+def test_a_display_is_told_in_a_line() -> None:
+    display = PairsDisplay.from_estimator(MODEL, ROWS)
+    for each in (display, display.densities[0]):
+        assert len(repr(each)) < 100

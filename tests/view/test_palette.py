@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mixtura.view.palette import DASHES, HUES, colours, dash, hexadecimal, marker, mixed
+from mixtura.view.palette import DASHES, HUES, colours, dash, hexadecimal, ink, marker, mixed
 
 
 def lightness(colour: np.ndarray) -> np.ndarray:
@@ -43,3 +43,8 @@ def test_colours_are_mixed_in_linear_light() -> None:
 
 def test_hexadecimal() -> None:
     assert hexadecimal(np.array([0.0, 1.0, 0.5])) == "#00ff80"
+
+
+def test_text_can_be_read_on_light_and_dark() -> None:
+    assert [ink(np.full(3, grey)) for grey in (0.0, 0.5, 0.6, 1.0)] == ["white"] * 2 + ["black"] * 2
+    assert (ink(HUES[0]), ink(HUES[1])) == ("white", "black")

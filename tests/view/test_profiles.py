@@ -121,3 +121,12 @@ def test_a_heat_map_looks_as_it_did(tmp_path: Path) -> None:
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(InputError, match="kind='pie' is not one of auto, lines, heat"):
         ProfilesDisplay.from_estimator(MIXTURE, kind="pie")
+
+
+def test_a_legend_of_many_lines_is_within_the_picture() -> None:
+    mixture = Mixture(np.full(50, 0.02), np.arange(100.0).reshape(50, 2), np.ones(50), "spherical")
+    display = ProfilesDisplay.from_estimator(mixture, kind="lines")
+    display.figure_.canvas.draw()
+    page, legend = display.figure_.bbox, display.ax_.get_legend().get_window_extent()
+    assert page.y0 <= legend.y0 < legend.y1 <= page.y1
+    assert display.ax_.get_xlim() == (-0.5, 1.5)

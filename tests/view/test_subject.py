@@ -3,13 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from mixtura import (
     GaussianMixture,
     InputError,
     KMeans,
     Mixture,
+    MixtureClassifier,
     NoiseMixture,
+    RatingMixture,
     SemiSupervisedMixture,
 )
 from mixtura.view.palette import NONE_COLOUR, colours
@@ -101,3 +105,13 @@ def test_other_columns_are_refused(columns: object, message: str) -> None:
 def test_what_is_no_fitted_model_is_refused(model: object) -> None:
     with pytest.raises(InputError, match="fit it first"):
         subject_of(model)
+
+
+def test_what_has_nothing_to_draw_is_told_apart() -> None:
+    labels = np.repeat([0, 1], 30)
+    with pytest.raises(InputError, match="give one of its models_"):
+        subject_of(MixtureClassifier(1).fit(X, labels))
+    with pytest.raises(InputError, match="give its last step"):
+        subject_of(make_pipeline(StandardScaler(), KMeans(2, random_state=0)).fit(X))
+    with pytest.raises(InputError, match="RatingMixture has no components"):
+        subject_of(RatingMixture(1).fit(np.tile(np.arange(1.0, 5.0), (3, 2))))

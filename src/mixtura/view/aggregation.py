@@ -77,7 +77,7 @@ class Scatter:
 
 def of_columns(columns: Sequence[int]) -> Place:
     """Return what places rows at the values of two of their columns."""
-    return lambda block: block[:, list(columns)].astype(np.float64)
+    return lambda block: block[:, list(columns)].astype(np.float64, copy=False)
 
 
 def scatters(

@@ -121,7 +121,7 @@ class Plane:
         return found
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class ClustersDisplay:
     """Two columns of a table, and the components of a fitted model there.
 

@@ -22,7 +22,7 @@ from mixtura.view.frame import Frame
 from mixtura.view.subject import Subject, subject_of
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class ComparisonDisplay:
     """Fits of the same columns side by side, such as k-means and EM, on the same axes.
 

@@ -24,7 +24,7 @@ FEWEST, MOST, LOOKED_AT = 12, 200, 100_000
 POINTS, NEAR = 300, np.linspace(-4.0, 4.0, 33)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class DensityDisplay:
     """One column of a table beside the density of a fitted model.
 
@@ -214,8 +214,8 @@ def typical_spread(subject: Subject, column: int) -> float:
     mixture = subject.mixture.marginal([column])
     spread = np.sqrt(mixture.family.full(mixture.covariances, subject.k, 1)[:, 0, 0])
     order = np.argsort(spread)
-    half = np.searchsorted(np.cumsum(mixture.weights[order]), 0.5)
-    return float(spread[order][min(half, subject.k - 1)])
+    half = int(np.searchsorted(np.cumsum(mixture.weights[order]), 0.5))
+    return float(spread[order[min(half, subject.k - 1)]])
 
 
 def histogram_table(

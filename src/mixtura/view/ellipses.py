@@ -198,5 +198,5 @@ def draw_borders(ax: Any, segments: FloatArray) -> None:
     from matplotlib.collections import LineCollection
 
     on, off = inks(ax)
-    look = {"colors": on, "linewidths": 1.0, "path_effects": halo(2.0, off)}
+    look: dict[str, Any] = {"colors": on, "linewidths": 1.0, "path_effects": halo(2.0, off)}
     ax.add_collection(LineCollection(list(segments), **look), autolim=False)

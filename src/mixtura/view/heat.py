@@ -42,6 +42,7 @@ def heat_map(
     palette = palette.with_extremes(bad=np.append(NONE_COLOUR, 0.25))
     shown = np.ma.masked_invalid(values)
     image = ax.imshow(shown, cmap=palette, vmin=limits[0], vmax=limits[1], aspect="auto")
+    ax.grid(visible=False)  # some styles have one, over the cells
     name_cells(ax.xaxis, columns, rotated=max(len(str(name)) for name in columns) > 4)
     name_cells(ax.yaxis, rows)
     if texts is not None and max(values.shape) <= WITH_NUMBERS:

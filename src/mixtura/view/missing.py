@@ -222,6 +222,7 @@ class MissingDisplay:
         missing = self.patterns["missing"].reshape(n_patterns, d)
         pixels = np.where(missing[..., None], HUES[5], np.full(3, 0.93))
         ax.imshow(pixels, aspect="auto", interpolation="nearest")
+        ax.grid(visible=False)  # some styles have one, over the cells
         if d <= WITH_LABELS:
             edges = np.arange(d + 1) - 0.5
             ax.vlines(edges, -0.5, n_patterns - 0.5, color="white", linewidth=1.0)

@@ -30,7 +30,7 @@ CELLS, PANEL = (96, 72), (1.75, 1.55)
 LISTED = 6
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class PairsDisplay:
     """Every two of several columns, with their densities on the diagonal.
 

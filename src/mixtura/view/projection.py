@@ -27,7 +27,7 @@ METHODS = ("separation", "pca")
 NAMES_SHOWN = 2
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class ProjectionDisplay:
     """The rows of many columns in the plane that separates the components best.
 

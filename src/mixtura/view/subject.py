@@ -138,8 +138,8 @@ def subject_of(model: Any, X: Any = None) -> Subject:
         raise InputError(f"{name} holds a mixture for each class: give one of its models_.")
     if hasattr(model, "named_steps"):
         raise InputError(f"{name} is no model: give its last step, and X as that step sees it.")
-    if hasattr(model, "n_features_in_"):
-        raise InputError(f"{name} has neither a mixture nor centres of the columns to draw.")
+    if any(each.endswith("_") for each in getattr(model, "__dict__", ())):  # it has been fitted
+        raise InputError(f"{name} has no components or centres that mixtura knows to draw.")
     raise InputError(f"{name} is no fitted mixture or k-means: fit it first, or give a Mixture.")
 
 
