@@ -13,13 +13,13 @@ import typer
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from mixtura import GaussianMixture, InputError, Mixture, MixtureClassifier, MixtureSearch
+from mixtura import GaussianMixture, InputError, Mixture, MixtureSearch
 from mixtura.cli.assign import labels_aside
 from mixtura.cli.console import INTERRUPTED, hush, show
 from mixtura.cli.fit import report_constant
 from mixtura.cli.fitting import read_rows, weight_column
 from mixtura.cli.labels import Labels
-from mixtura.cli.models import gaussians, load_model, matching_columns
+from mixtura.cli.models import load_model, matching_columns
 from mixtura.cli.options import (
     ColumnsOption,
     DropOption,
@@ -177,23 +177,23 @@ def report_model(
     options: dict[str, Any],
 ) -> None:
     """Report on a model file, and on the rows of a table if there is one."""
+    model: Any
     model, names = load_model(path, threads)
-    fitted: Any = gaussians(model) if isinstance(model, MixtureClassifier) else model
     options["model_file"] = str(path)
     if table is None:
-        fitted.feature_names_in_ = np.asarray(names or generic(fitted), dtype=object)
-        save(output, fitted, **options)
+        model.feature_names_in_ = np.asarray(names or generic(model), dtype=object)
+        save(output, model, **options)
         return
     source = read_table(table, na or ())
     labels, weights = given["--labels"], given["--weights"]
     known = None if labels is None else labels_aside(source, labels, names)
     numeric = matching_columns(source, model, names, weights or (known and known.column))
     counts = None if weights is None else weight_column(source, weights)
-    fitted.feature_names_in_ = np.asarray(numeric.names, dtype=object)
+    model.feature_names_in_ = np.asarray(numeric.names, dtype=object)
     options |= labels_option(known) | {"source": source.source}
     with naming(source, numeric.names):
-        replay = recorded(fitted, numeric.X, counts, seed)
-        save(output, fitted, numeric.X, sample_weight=counts, replay=replay, **options)
+        replay = recorded(model, numeric.X, counts, seed)
+        save(output, model, numeric.X, sample_weight=counts, replay=replay, **options)
 
 
 def generic(model: Any) -> list[str]:

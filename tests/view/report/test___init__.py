@@ -9,8 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
-from mixtura import GaussianMixture, InputError, KMeans, MixtureSearch, NoiseMixture
+from mixtura import (
+    GaussianMixture,
+    InputError,
+    KMeans,
+    MixtureClassifier,
+    MixtureSearch,
+    NoiseMixture,
+)
 from mixtura.view import write_report
 
 
@@ -45,6 +53,7 @@ def test_every_section_is_there(frame: pd.DataFrame, tmp_path: Path) -> None:
     ("model", "absent"),
     [
         (KMeans(2, random_state=0), {"certainty", "imputed"}),
+        (MixtureClassifier(random_state=0), set()),
         (NoiseMixture(2, noise=0.05, random_state=0), set()),
         (MixtureSearch([1, 2], covariance_types=["EEE"], random_state=0), set()),
     ],
@@ -54,7 +63,8 @@ def test_models_of_other_kinds(
     model: Any, absent: set[str], frame: pd.DataFrame, tmp_path: Path
 ) -> None:
     path = tmp_path / "r.html"
-    write_report(path, model.fit(frame), frame)
+    y = np.arange(60) % 2  # of which the classifier alone takes notice
+    write_report(path, model.fit(frame, y), frame)
     expected = {"data", "model", "groups", "map", "certainty", "outliers", "imputed", "reproduce"}
     assert set(titles(path)) == {"glance", *expected} - absent
 
@@ -65,7 +75,7 @@ def test_a_model_alone_and_one_column(tmp_path: Path) -> None:
     model = GaussianMixture(2, random_state=0).fit(X)
     write_report(path, model)
     assert titles(path) == ["glance", "data", "model", "groups", "map", "reproduce"]
-    write_report(path, model, X, source="table.csv")
+    write_report(path, model, X, source="/some/where/table.csv")
     assert "<h1>Groups in table.csv</h1>" in path.read_text(encoding="utf-8")
     assert 'id="density"' in path.read_text(encoding="utf-8")
 
@@ -75,9 +85,13 @@ def test_another_fit_is_replayed_and_told_to_be_another(
 ) -> None:
     path = tmp_path / "r.html"
     model = GaussianMixture(2, random_state=0).fit(frame)
-    other = GaussianMixture(2, init_params="random", random_state=0, record=True).fit(frame)
+    other = GaussianMixture(2, random_state=1, record=True).fit(frame)
     write_report(path, model, frame, replay=other)
-    assert "those of another fit" in path.read_text(encoding="utf-8")
+    assert "It ends at a log-likelihood" in path.read_text(encoding="utf-8")
+    poor = GaussianMixture(2, init_params="random", random_state=0, record=True, max_iter=1)
+    with pytest.warns(ConvergenceWarning):
+        write_report(path, model, frame, replay=poor.fit(frame))
+    assert "at groups that are not those of this report" in path.read_text(encoding="utf-8")
 
 
 def test_another_fit_must_have_been_recorded(frame: pd.DataFrame, tmp_path: Path) -> None:

@@ -51,3 +51,22 @@ def test_many_labels_have_columns_for_the_frequent(study, monkeypatch) -> None:
 def test_labels_need_rows(mixture) -> None:
     with pytest.raises(InputError, match="give X"):
         agreement.section(study_of(mixture), "kind", [], 0)
+
+
+def test_surely_is_as_sure_as_elsewhere(mixture) -> None:
+    rows = np.array([[0.0, 0.0], [2.85, 0.0], [10.0, 0.0]])
+    study = study_of(mixture, rows)
+    assert 0.9 < study.certainty[1] < 0.95
+    blocks = agreement.section(study, "kind", ["a", "b", "b"], 0).blocks
+    assert len(blocks) == 2
+
+
+def test_a_fit_that_has_seen_labels_is_told(study) -> None:
+    told = agreement.section(study, "kind", LABELS, 0, seen=True).blocks[0].text
+    assert told.startswith("The model was fitted with labels")
+    assert "has not seen" not in told
+
+
+def test_weights_that_nobody_gave_are_not_named(study) -> None:
+    with pytest.raises(InputError, match="no label in any row: "):
+        agreement.section(study, "kind", [None] * 8, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mixtura import KMeans
+from mixtura import KMeans, Mixture
 from mixtura.view.report import certainty
 from mixtura.view.report.study import study_of
 
@@ -49,3 +49,8 @@ def test_clusters_and_models_alone_do_not_say(mixture, rows) -> None:
     assert certainty.section(study_of(mixture), 0) is None
     model = KMeans(2, random_state=0).fit(rows[:6])
     assert certainty.section(study_of(model, rows[:6]), 0) is None
+
+
+def test_of_one_group_every_row_is_sure() -> None:
+    alone = Mixture([1.0], [[0.0]], [1.0], "spherical")
+    assert certainty.section(study_of(alone, np.zeros((3, 1))), 0) is None

@@ -36,10 +36,10 @@ def searched() -> Searched:
 
 def test_models_are_told_with_those_nearly_as_good(searched: Searched) -> None:
     assert choice.tried(criteria_table(searched), "AICc") == (
-        "4 models of 1 to 2 components were fitted and compared by AICc, which weighs the fit "
-        "against the number of parameters. VVV with 1 component has the least: 100. Nearly as good "
-        "(at most 6 more): EII with 2 components. 1 model could not be fitted without a collapsed "
-        "component."
+        "4 models of 1 to 2 components were tried and compared by AICc, which weighs the fit "
+        "against the number of parameters. VVV with 1 component has the least: 100.0. Nearly as "
+        "good (at most 6 more): EII with 2 components. 1 model could not be fitted without a "
+        "collapsed component."
     )
 
 

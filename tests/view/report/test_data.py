@@ -51,3 +51,13 @@ def test_what_is_left_out_is_counted(study, monkeypatch: pytest.MonkeyPatch) -> 
         "1 more columns are not shown.",
         "1 rarer pattern is not shown.",
     )
+
+
+def test_columns_of_few_numbers_are_told(mixture) -> None:
+    rows = np.column_stack([np.arange(12.0), np.arange(12) % 2])
+    rows[3, 1] = np.nan
+    note = data.section(study_of(mixture, rows), None).blocks[1].note
+    assert note.startswith("At most 3 different numbers are in x1. ")
+    rows[:4, 1] = [5.0, 6.0, 7.0, 8.0]
+    assert data.section(study_of(mixture, rows), None).blocks[1].note == ""
+    assert data.coarse(study_of(mixture, rows[:9] * 0.0)) == ""

@@ -16,7 +16,7 @@ def plain(lines: list[str]) -> list[str]:
 
 def test_everything_that_is_to_be_found(study) -> None:
     assert plain(glance(study)) == [
-        "2 groups: group 1 with 75 % and group 0 with 25 % of the rows.",
+        "2 groups: group 1 with 75 % of the rows and group 0 with 25 %.",
         "Every row is surely in one group.",
         "1 row is far from all groups.",
         "1 cell (6.2 %) is missing; the fit went by those that are there.",
@@ -35,4 +35,9 @@ def test_many_groups_are_counted() -> None:
     mixture = Mixture(np.full(k, 1 / k), np.arange(k)[:, None], np.ones(k), "spherical")
     (line,) = glance(study_of(mixture))
     assert line.startswith("9 groups: ")
-    assert "and 3 smaller ones" in line
+    assert line.endswith("and 3 smaller ones.")
+
+
+def test_one_group_is_not_said_to_be_sure() -> None:
+    alone = Mixture([1.0], [[0.0]], [1.0], "spherical")
+    assert len(glance(study_of(alone, np.zeros((3, 1))))) == 2

@@ -40,6 +40,7 @@ def test_weights_and_labels_are_asked_for(rows) -> None:
     compile(text, "lines", "exec")
     assert ".fit(X, y, sample_weight=w)" in text
     assert text.endswith("write_report('report.html', model, X, sample_weight=w)")
+    assert "y = ..." not in reproduce.lines(study_of(model, rows), model, None, "m.mixtura")
 
 
 def test_arrays_are_named_by_their_type() -> None:
@@ -63,3 +64,10 @@ def test_a_mixture_has_no_settings(study, mixture) -> None:
     assert [block.kind for block in reproduce.section(study, mixture, None, None, None).blocks] == [
         "grid"
     ]
+
+
+def test_labels_to_compare_with_are_asked_for(rows) -> None:
+    model = GaussianMixture().fit(rows)
+    text = reproduce.lines(study_of(model, rows), model, "t.csv", None, "it's")
+    compile(text, "lines", "exec")
+    assert text.endswith("write_report('report.html', model, X, labels=labels)")

@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 from scipy.stats import chi2
 
-from mixtura import GaussianMixture, InputError, KMeans, Mixture, NoiseMixture
+from mixtura import (
+    GaussianMixture,
+    InputError,
+    KMeans,
+    Mixture,
+    MixtureClassifier,
+    NoiseMixture,
+)
 from mixtura.view.report import study as module
 from mixtura.view.report.study import chances, moments, study_of
 
@@ -101,3 +108,19 @@ def test_blocks_change_nothing(mixture, rows, monkeypatch: pytest.MonkeyPatch) -
 def test_covariances_of_any_structure_have_deviations() -> None:
     mixture = Mixture([1.0], [[0.0, 0.0]], [[[4.0, 1.0], [1.0, 9.0]]])
     np.testing.assert_allclose(module.deviations(mixture), [[2.0, 3.0]])
+
+
+@pytest.mark.parametrize(("given", "kind"), [("diag", "diag"), ("full", "full"), ("EEI", "full")])
+def test_components_of_all_classes_are_one_mixture(given: str, kind: str) -> None:
+    X = np.random.default_rng(0).normal(size=(60, 2)) + 6.0 * (np.arange(60) % 3)[:, None]
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    model = MixtureClassifier(2, covariance_type=given, random_state=0)
+    model.fit(frame, np.arange(60) % 3 > 0)
+    study = study_of(model, frame)
+    assert (study.subject.columns, study.mixture.covariance_type) == (("a", "b"), kind)
+    assert study.sizes[:2].sum() == pytest.approx(1 / 3, abs=1e-3)
+    each = model.models_, model.priors_
+    parts = [m.mixture_.log_prob(X) + np.log(p) for m, p in zip(*each, strict=True)]
+    np.testing.assert_allclose(study.mixture.log_prob(X), np.logaddexp(*parts))
+    with pytest.raises(ValueError, match="unseen at fit time"):
+        study_of(model, frame.rename(columns={"a": "c"}))

@@ -14,6 +14,8 @@ from mixtura.view.report.words import counted, group_name, listed, number, share
         (1.23456, "1.235"),
         (-4223.4, "-4223"),
         (12345.6, "12,346"),
+        (2007.6, "2008"),
+        (11670.94, "11,671"),
         (1e300, "1e+300"),
         (2.5e-7, "2.5e-07"),
         (float("nan"), "–"),
@@ -60,3 +62,7 @@ def test_groups_are_called_by_number_or_by_what_they_are() -> None:
 def test_rounding_beside_a_scale_is_zero() -> None:
     assert number(-9.2e-8, scale=0.5) == "0"
     assert number(-9.2e-8) == "-9.2e-08"
+
+
+def test_thousands_are_set_apart_alike_whatever_the_digits() -> None:
+    assert [number(2195.4, 2), number(2195.4), number(11670.94, 6)] == ["2195", "2195", "11,670.9"]

@@ -31,8 +31,9 @@ from mixtura.view.report.blocks import Block, Figure, Section, Text
 from mixtura.view.report.study import Study, study_of
 from mixtura.view.report.words import number
 
-#: Rows that two fits are compared on, at most.
-SCORED = 20_000
+#: Rows that two fits are compared on, at most, and the difference in nats per row from which they
+#: are told to be different.
+SCORED, SAME = 20_000, 1e-3
 
 __all__ = ["write_report"]
 
@@ -63,7 +64,7 @@ def write_report(
     path : path-like
         The file, written whole or not at all.
     model : fitted estimator or Mixture
-        A mixture or k-means of mixtura, or a ``MixtureSearch``.
+        A mixture, classifier or k-means of mixtura, or a ``MixtureSearch``.
     X : array-like of shape (n_samples, n_features), optional
         Rows; a cell that is NaN is missing. Without any, the report is about the model alone.
     labels : array-like of shape (n_samples,) or mapping of a name to one, optional
@@ -125,7 +126,8 @@ def write_report(
         search = model
     study = study_of(getattr(model, "best_estimator_", model), X, sample_weight)
     named = None if labels is None else agreement.named_labels(labels)
-    agreed = None if named is None else agreement.section(study, *named, first_row)
+    seen = hasattr(model, "classes_")
+    agreed = None if named is None else agreement.section(study, *named, first_row, seen=seen)
     sections = [
         data.section(study, source),
         choice.section(study, search),
@@ -136,10 +138,10 @@ def write_report(
         outliers.section(study, first_row),
         holes.section(study, first_row),
         agreed,
-        reproduce.section(study, model, source, model_file, command),
+        reproduce.section(study, model, source, model_file, command, named and named[0]),
     ]
     shown = page.document(
-        title or (f"Groups in {source}" if source else "Groups in a table"),
+        title or (f"Groups in {os.path.basename(source)}" if source else "Groups in a table"),
         glance.glance(study),
         [section for section in sections if section is not None],
         version=__version__,
@@ -156,7 +158,7 @@ def replayed(model: Any, replay: Any, study: Study) -> Section | None:
         raise InputError("replay needs the rows of the fit: give X.")
     fit = model if replay is None else replay
     html = Replay.from_estimator(fit, study.rows).fragment("replay")
-    told = "How the groups were found: every step moves them so that they describe the rows better."
+    told = "How groups are found: every step moves them so that they describe the rows better."
     return Section("iterations", "How the fit went", [Text(told + ends(fit, study)), Figure(html)])
 
 
@@ -166,11 +168,13 @@ def ends(fit: Any, study: Study) -> str:
     if fit is study.subject.estimator or mixture is None or study.mixture is None:
         return ""
     rows = study.rows[np.random.default_rng(0).permutation(study.n)[:SCORED]]
-    own, other = (number(float(each.log_prob(rows).mean()), 6) for each in (study.mixture, mixture))
+    own, other = (float(each.log_prob(rows).mean()) for each in (study.mixture, mixture))
     of = "" if len(rows) == study.n else f", of {len(rows):,} rows drawn at random"
+    where = "at" if abs(own - other) < SAME else "at groups that are not those of this report, at"
     return (
-        f" The iterations are those of another fit than the one that led to the model. It ends at "
-        f"a log-likelihood of {other} nats per row{of}; the model of this report has {own}."
+        f" The iterations are those of another fit than the one that led to the model. It ends "
+        f"{where} a log-likelihood of {number(other, 6)} nats per row{of}; the model of this "
+        f"report has {number(own, 6)}."
     )
 
 

@@ -11,11 +11,10 @@ from mixtura import Evaluation, evaluate
 from mixtura._errors import InputError
 from mixtura.selection.labels import coded
 from mixtura.view.report.blocks import Block, Cell, Grid, Section, Text
+from mixtura.view.report.certainty import SURE
 from mixtura.view.report.study import Study
 from mixtura.view.report.words import counted, number, share, short
 
-#: Certainty from which a row is surely in a group.
-SURE = 0.9
 #: Labels that a table has columns for, and rows of other labels that are listed.
 CLASSES, LISTED = 20, 10
 
@@ -31,25 +30,37 @@ def named_labels(labels: Any) -> tuple[str, list[Any]]:
     return str(name), list(values)
 
 
-def section(study: Study, name: str, values: list[Any], first_row: int) -> Section:
-    """Return how the groups agree with labels."""
+def section(
+    study: Study, name: str, values: list[Any], first_row: int, *, seen: bool = False
+) -> Section:
+    """Return how the groups agree with labels; ``seen`` tells that the fit had some."""
     if not study.n:
         raise InputError("labels need the rows that they are of: give X.")
-    found = evaluate(values, study.assigned, sample_weight=study.weights)
-    blocks: list[Block] = [Text(summary(found, short(name))), table(study, found, short(name))]
+    weights = study.weights if (study.weights != 1.0).any() else None
+    found = evaluate(values, study.assigned, sample_weight=weights)
+    blocks: list[Block] = [
+        Text(summary(found, short(name), seen)),
+        table(study, found, short(name)),
+    ]
     others = unlike(study, found, values, first_row)
     if others.rows:
         blocks.append(others)
     return Section("labels", f"Agreement with {short(name)}", blocks)
 
 
-def summary(found: Evaluation, name: str) -> str:
+def summary(found: Evaluation, name: str, seen: bool) -> str:
     """Return in one paragraph how far groups and labels agree."""
     without = ""
     if found.n_unlabelled:
-        without = f" {counted(found.n_unlabelled, 'row')} without a label are left out."
+        without = f" {counted(found.n_unlabelled, 'row')} without a label "
+        without += f"{'is' if found.n_unlabelled == 1 else 'are'} left out."
+    seen_told = (
+        "The model was fitted with labels; where they are these, the agreement says less. "
+        if seen
+        else f"The model has not seen {name}. "
+    )
     return (
-        f"The model has not seen {name}. The adjusted Rand index is "
+        f"{seen_told}The adjusted Rand index is "
         f"{number(found.adjusted_rand_index, 3)} (1 where groups and labels are the same partition,"
         f" about 0 where groups are drawn at random). Naming every group for its most frequent "
         f"label, {share(found.majority_error)} of {counted(found.n_rows, 'row')} with a label are "

@@ -16,8 +16,8 @@ BANDS = (0.0, 0.5, 0.7, 0.9, 0.99)
 
 
 def section(study: Study, first_row: int) -> Section | None:
-    """Return how sure the assignment is; clusters do not say."""
-    if not study.n or study.mixture is None:
+    """Return how sure the assignment is; clusters do not say, nor does one group."""
+    if not study.n or study.mixture is None or len(study.sizes) == 1:
         return None
     rows = least_certain(study)
     blocks: list[Block] = [Text(summary(study)), bands(study)]

@@ -83,8 +83,8 @@ def tried(frame: Frame, title: str) -> str:
     told += [f"{len(near) - TOLD} more"] if len(near) > TOLD else []
     text = (
         f"{counted(frame.n_rows, 'model')} of {sizes.min()} to {sizes.max()} components were "
-        f"fitted and compared by {title}, which weighs the fit against the number of parameters. "
-        f"{named(frame, best)} has the least: {number(float(frame['value'][best]), 6)}. "
+        f"tried and compared by {title}, which weighs the fit against the number of parameters. "
+        f"{named(frame, best)} has the least: {frame['value'][best]:,.1f}. "
     )
     text += f"Nearly as good (at most {NEAR:g} more): {listed(told)}. " if told else ""
     if sizes[best] == sizes.max() > sizes.min():

@@ -10,6 +10,8 @@ from mixtura.view.report.words import counted, listed, number, share, short
 
 #: Columns of the table of columns, and patterns of missing cells that are told.
 COLUMNS, PATTERNS, IN_PATTERN = 200, 8, 6
+#: Different numbers in a column that may well be names of kinds.
+FEW = 3
 
 
 def section(study: Study, source: str | None) -> Section:
@@ -65,13 +67,38 @@ def columns(study: Study, missing: np.ndarray) -> Grid:
             row.append(Cell(f"{missing[j]:,} ({share(part)})" if part else "0", bar=part))
         rows.append(row)
     left = len(study.subject.columns) - len(shown)
+    notes = [f"{left:,} more columns are not shown."] if left else []
+    notes += filter(None, [coarse(study)])
     headers = ["column", "mean", "sd", "least", "median", "most"]
     return Grid(
         "Columns",
         [*headers, "missing"] if holes else headers,
         rows,
-        f"{left:,} more columns are not shown." if left else "",
+        " ".join(notes),
     )
+
+
+def coarse(study: Study) -> str:
+    """Return which columns hold few different numbers, which may be names of kinds."""
+    if study.n <= FEW**2:
+        return ""
+    found = [j for j, column in enumerate(study.rows.T) if is_coarse(column)]
+    names = [short(study.subject.columns[j], 24) for j in found[:IN_PATTERN]]
+    more = len(found) - IN_PATTERN
+    names += [counted(more, "more column")] if more > 0 else []
+    if not found:
+        return ""
+    return (
+        f"At most {FEW} different numbers are in {listed(names)}. The model takes them for "
+        "measurements: where they stand for kinds, their means say little, and the fit may do "
+        "better without them."
+    )
+
+
+def is_coarse(column: np.ndarray) -> bool:
+    """Return whether there are few different numbers in a column; most show so at its head."""
+    heads = (column[:1000], column)
+    return all(len(np.unique(part[~np.isnan(part)])) <= FEW for part in heads)
 
 
 def patterns(study: Study) -> Grid:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.view.density import density_tables, histogram_table
+from mixtura.view.density import density_tables, histogram_table, typical_spread
 from mixtura.view.interactive import figure, fragment, label
 from mixtura.view.palette import dash, hexadecimal
 from mixtura.view.player import DASHES
@@ -45,7 +45,7 @@ def bars(study: Study, values: Any, there: Any) -> list[dict[str, Any]]:
     """Return the histogram of the rows, if there are any."""
     if not len(values):
         return []
-    bins = histogram_table(values, study.weights[there])
+    bins = histogram_table(values, study.weights[there], typical_spread(study.subject, 0))
     return [
         {
             "type": "bar",

@@ -23,15 +23,16 @@ def groups(study: Study) -> str:
     order = np.argsort(-study.sizes, kind="stable")
     names = study.subject.groups
     told = [f"{group_name(names[j])} with {share(study.sizes[j])}" for j in order[:TOLD]]
+    told[0] += " of the rows"
     more = len(order) - TOLD
     told += [counted(more, "smaller one")] if more > 0 else []
     noise = " and noise" if len(names) > study.subject.k else ""
-    return f"{counted(study.subject.k, 'group')}{noise}: {listed(told)} of the rows."
+    return f"{counted(study.subject.k, 'group')}{noise}: {listed(told)}."
 
 
 def certainty(study: Study) -> str:
     """Return how many rows are on the fence."""
-    if not study.n or study.mixture is None:
+    if not study.n or study.mixture is None or len(study.sizes) == 1:
         return ""
     unsure = int(np.count_nonzero(study.certainty < SURE))
     if not unsure:

@@ -130,7 +130,7 @@ def profiles(study: Study, scores: FloatArray) -> Grid:
         ["column", *names, "all rows"],
         rows,
         f"Means{spreads_told}, in the units of the columns. Blue is above the mean of all rows, "
-        f"orange below; the darkest is {DARKEST:g} standard deviations away or more.{which}",
+        f"orange below; the strongest is {DARKEST:g} standard deviations away or more.{which}",
     )
 
 

@@ -22,14 +22,19 @@ NAMED = 30
 
 
 def section(
-    study: Study, model: Any, source: str | None, model_file: str | None, command: str | None
+    study: Study,
+    model: Any,
+    source: str | None,
+    model_file: str | None,
+    command: str | None,
+    labels: str | None = None,
 ) -> Section:
     """Return settings and versions, and what to run."""
     blocks: list[Block] = []
     if command is not None:
         blocks.append(Code("On the command line", command))
     if not isinstance(model, Mixture):
-        blocks.append(Code("In Python", lines(study, model, source, model_file)))
+        blocks.append(Code("In Python", lines(study, model, source, model_file, labels)))
         if model_file is None and model.get_params().get("random_state", 0) is None:
             blocks.append(Text("random_state is None: another fit may end elsewhere."))
         rows = [[name, setting(value)] for name, value in sorted(model.get_params().items())]
@@ -40,24 +45,33 @@ def section(
     return Section("reproduce", "To make this again", blocks)
 
 
-def lines(study: Study, model: Any, source: str | None, model_file: str | None) -> str:
+def lines(
+    study: Study,
+    model: Any,
+    source: str | None,
+    model_file: str | None,
+    labels: str | None = None,
+) -> str:
     """Return lines of Python that fit or load the model and write the report."""
     kind, given = type(model).__name__, "X"
     found = ["from mixtura.view import write_report"]
     if study.n:
         found += table_lines(list(study.subject.columns), source)
-    if hasattr(model, "classes_"):
+    if model_file is None and hasattr(model, "classes_"):
         found.append("y = ...  # the labels of the rows, None where there is none")
         given += ", y"
     if study.n and (study.weights != 1.0).any():
         found.append("w = ...  # the weights of the rows")
         given += ", sample_weight=w"
+    if labels is not None:
+        found.append(f"labels = ...  # what the groups are compared with, {short(labels)!r}")
     if model_file is None:
         call = f"{kind}({', '.join(changed(model))}).fit({given})"
         found = [f"from mixtura import {kind}", *found, f"model = {call}"]
     else:
         found = ["from mixtura import load", *found, f"model = load({model_file!r})"]
     rows = ", X" * (study.n > 0) + ", sample_weight=w" * ("=w" in given)
+    rows += ", labels=labels" * (labels is not None)
     return "\n".join([*found, f"write_report('report.html', model{rows})"])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import chi2
 
 from mixtura._errors import InputError
+from mixtura.estimators.validation import validated_table
 from mixtura.model import Mixture
 from mixtura.model.families.base import FloatArray
 from mixtura.view.rows import blocks, weights_of
-from mixtura.view.subject import Subject, subject_of
+from mixtura.view.subject import Subject, names_of, subject_of, unnamed_columns
 
 #: Patterns of missing cells whose rows are measured from the components, the most frequent first.
 PATTERNS = 2000
@@ -70,7 +71,12 @@ class Study:
 
 def study_of(model: Any, X: Any = None, sample_weight: ArrayLike | None = None) -> Study:
     """Return a model on the rows of a table, or the model alone where there is no table."""
-    subject = subject_of(model, X)
+    if hasattr(model, "models_"):
+        subject = of_classes(model, X)
+        with unnamed_columns():
+            X = X if X is None else validated_table(model, X, fitting=False)[0]
+    else:
+        subject = subject_of(model, X)
     if X is None:
         return model_alone(subject)
     rows = subject.rows(X)
@@ -89,6 +95,21 @@ def study_of(model: Any, X: Any = None, sample_weight: ArrayLike | None = None) 
         centre,
         spread,
     )
+
+
+def of_classes(model: Any, X: Any) -> Subject:
+    """Return the components of all classes of a classifier as one mixture."""
+    parts = [each.mixture_ for each in model.models_]
+    kinds = {part.covariance_type for part in parts}
+    kind = kinds.pop() if kinds <= {"diag"} or kinds <= {"spherical"} else "full"
+    matrices = [part.covariances for part in parts]
+    if kind == "full":
+        matrices = [part.family.full(part.covariances, *part.means.shape) for part in parts]
+    weights = [prior * part.weights for prior, part in zip(model.priors_, parts, strict=True)]
+    means = np.concatenate([part.means for part in parts])
+    mixture = Mixture(np.concatenate(weights), means, np.concatenate(matrices), kind)
+    columns = names_of(means.shape[1], model if hasattr(model, "feature_names_in_") else X)
+    return replace(subject_of(mixture), columns=columns)
 
 
 def model_alone(subject: Subject) -> Study:

@@ -19,9 +19,10 @@ def number(value: float, digits: int = 4, scale: float = 0.0) -> str:
         return "–"
     if abs(value) < NEGLIGIBLE * scale:
         return "0"
+    comma = "," if abs(value) >= 1e4 else ""  # not in a year
     if 10.0**digits <= abs(value) < 1e12:
-        return f"{value:,.0f}"
-    return f"{value:.{digits}g}"
+        return f"{value:{comma}.0f}"
+    return f"{value:{comma}.{digits}g}"
 
 
 def share(part: float) -> str:
