@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from mixtura import GaussianMixture, Mixture
+from mixtura import GaussianMixture, Mixture, Status
 from mixtura.cli import report as module
 from mixtura.cli.report import named_as_table, recorded, rough_start
 
@@ -177,3 +177,12 @@ def test_a_replay_of_a_fit_that_collapses_is_left_out() -> None:
     with pytest.warns(ConvergenceWarning):
         model.fit(X)
     assert recorded(model, X, None, 0) is None
+
+
+def test_a_replay_is_of_a_fit_that_did_not_end_by_collapsing() -> None:
+    rows = np.arange(60)
+    X = np.c_[np.random.default_rng(0).normal(size=(60, 2)) + 6.0 * (rows % 3)[:, None], rows % 2]
+    model = GaussianMixture(3, covariance_type="VEV", init_params=rows % 3).fit(X)
+    fit = recorded(model, X, None, 0)  # the best of its tries is one that collapses
+    assert fit is not None
+    assert fit.status_ is Status.CONVERGED

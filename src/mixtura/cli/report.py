@@ -13,7 +13,7 @@ import typer
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from mixtura import GaussianMixture, InputError, Mixture, MixtureSearch
+from mixtura import GaussianMixture, InputError, Mixture, MixtureSearch, Status
 from mixtura.cli.assign import labels_aside
 from mixtura.cli.console import INTERRUPTED, hush, show
 from mixtura.cli.fit import report_constant
@@ -238,7 +238,8 @@ def recorded(
         with warnings.catch_warnings(), suppress(InputError):  # that a component has collapsed
             warnings.simplefilter("ignore", ConvergenceWarning)
             fits.append(fit.fit(X, sample_weight=weights))
-    sound = [fit for fit in fits if not fit.collapsed_.any()]
+    whole = [fit for fit in fits if fit.status_ is not Status.COLLAPSED]
+    sound = [fit for fit in whole if not fit.collapsed_.any()]
     best = max(sound, key=lambda fit: fit.lower_bound_, default=None)
     if best is not None and hasattr(model, "feature_names_in_"):
         best.feature_names_in_ = model.feature_names_in_
