@@ -79,7 +79,7 @@ def cited_equations(text: str) -> set[int]:
     ("name", "command"),
     [
         ("main job", "python -m pip install '.[app,report]' && mixtura demo"),
-        ("tests", "python -m pip install '.[test]' && python -m pytest"),
+        ("tests", "python -m pip install '.[test]' && python -m pytest -n auto"),
     ],
 )
 def test_readme_states_the_commands_that_ci_runs(name: str, command: str) -> None:

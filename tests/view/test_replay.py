@@ -96,7 +96,7 @@ def test_rows_and_frames_are_limited() -> None:
         (fitted(), {"max_frames": 1}, "max_frames=1 must be a whole number of at least 2"),
         (fitted(), {"columns": [2]}, r"columns=\[2\] must hold"),
     ],
-    ids=str,
+    ids=["unrecorded", "unrecorded run", "columns", "max_rows", "max_frames", "no such column"],
 )
 def test_what_cannot_be_replayed(model: Any, options: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
