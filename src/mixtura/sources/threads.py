@@ -81,22 +81,23 @@ def for_each(
 
     Threads take numbers from one shared iterator. If a call fails or the wait is interrupted,
     no further number is taken, and the error is raised once running calls have ended;
-    ``on_failure`` may hurry them. A call from within a working thread stays on it, so that it
+    ``on_failure``, called at once and perhaps again, may hurry them. A call from within a working thread stays on it, so that it
     never waits for threads that wait for it.
 
     One calling thread at a time works along with the pool, which has a thread less for it.
     """
     numbers = iter(range(n))
     if threads == 1 or n == 1 or getattr(_worker, "busy", False):
-        _drain(function, numbers)
+        _drain(function, numbers, on_failure)
         return
     futures: list[Future[None]] = []
     helps = _caller.acquire(blocking=False)
     try:
         for place in range(1, min(threads, n)):
-            futures.append(_pool(threads - 1).submit(_placed, place, threads, function, numbers))
+            own = (place, threads, function, numbers, on_failure)
+            futures.append(_pool(threads - 1).submit(_placed, *own))
         if helps or not futures:
-            _along(threads, function, numbers)
+            _along(threads, function, numbers, on_failure)
         for future in futures:
             future.result()
     except BaseException:
@@ -110,17 +111,26 @@ def for_each(
             _caller.release()
 
 
-def _along(threads: int, function: Callable[[int], Any], numbers: Iterator[int]) -> None:
+def _along(
+    threads: int,
+    function: Callable[[int], Any],
+    numbers: Iterator[int],
+    on_failure: Callable[[], Any] | None,
+) -> None:
     """Work on the calling thread as the pool's threads do."""
     _worker.busy = True
     try:
-        _placed(0, threads, function, numbers)
+        _placed(0, threads, function, numbers, on_failure)
     finally:
         _worker.busy = False
 
 
 def _placed(
-    place: int, threads: int, function: Callable[[int], Any], numbers: Iterator[int]
+    place: int,
+    threads: int,
+    function: Callable[[int], Any],
+    numbers: Iterator[int],
+    on_failure: Callable[[], Any] | None,
 ) -> None:
     """Work from the core of that number, if all cores are to be used.
 
@@ -133,15 +143,19 @@ def _placed(
             with suppress(OSError):  # where it is not allowed, the scheduler does what it can
                 os.sched_setaffinity(0, {cores[place]})
                 os.sched_setaffinity(0, cores)
-    _drain(function, numbers)
+    _drain(function, numbers, on_failure)
 
 
-def _drain(function: Callable[[int], Any], numbers: Iterator[int]) -> None:
+def _drain(
+    function: Callable[[int], Any], numbers: Iterator[int], on_failure: Callable[[], Any] | None
+) -> None:
     try:
         for number in numbers:
             function(number)
     except BaseException:
         _exhaust(numbers)
+        if on_failure is not None:  # at once: the calling thread may have long work of its own
+            on_failure()
         raise
 
 
