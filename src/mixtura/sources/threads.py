@@ -81,8 +81,8 @@ def for_each(
 
     Threads take numbers from one shared iterator. If a call fails or the wait is interrupted,
     no further number is taken, and the error is raised once running calls have ended;
-    ``on_failure``, called at once and perhaps again, may hurry them. A call from within a working thread stays on it, so that it
-    never waits for threads that wait for it.
+    ``on_failure``, called at once and perhaps again, may hurry them. A call from within a working
+    thread stays on it, so that it never waits for threads that wait for it.
 
     One calling thread at a time works along with the pool, which has a thread less for it.
     """
