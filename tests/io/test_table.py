@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from mixtura._errors import TableError
-from mixtura.io.table import Table, as_option, counted, named, quoted, row_number
+from mixtura._text import counted
+from mixtura.io.table import Table, as_option, named, quoted, row_number
 
 TABLE = Table("t.csv", pa.table({"a": ["x", "y"], "b": [1, 2]}))
 

@@ -6,9 +6,9 @@ import matplotlib.pyplot as plt
 import pytest
 
 from mixtura import InputError, MissingDependencyError
+from mixtura._text import counted
 from mixtura.view.canvas import (
     axes_of,
-    counted,
     grid_of,
     halo,
     inks,

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from rich.console import RenderableType
 
 from mixtura import KMeans, Status
+from mixtura._text import counted
 from mixtura.cli.console import number
 from mixtura.cli.models import side_by_side
 from mixtura.estimators.centres import CentreModel
 from mixtura.io.arrays import generic_names
-from mixtura.io.table import counted
 from mixtura.selection.uncertainty import NEGLIGIBLE
 
 CLUSTER_WIDTH = 12  # characters that a coordinate or a heading, and a gap, may take

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from rich.console import RenderableType
 
 from mixtura import TableError
+from mixtura._text import counted
 from mixtura.cli.console import INTERRUPTED, announce, facts, print_json, say, show
 from mixtura.cli.labels import Labels, read_labels
 from mixtura.cli.options import check_choice, in_flags, names_in, naming
 from mixtura.cli.progress import Watch, shown, stopping_on_interrupt
 from mixtura.io.columns import Numeric, missing_counts, numeric_columns
-from mixtura.io.table import Table, as_option, counted, named
+from mixtura.io.table import Table, as_option, named
 from mixtura.io.tables import check_model_path, read_table
 
 PARAMETERS_SHOWN = 200

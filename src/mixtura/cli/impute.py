@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rich.console import RenderableType
 
 from mixtura import GaussianMixture, InputError, MixtureImputer, TableError
+from mixtura._text import counted
 from mixtura.cli.console import facts, grid, hush, number, print_json, show
 from mixtura.cli.fitting import report_columns
 from mixtura.cli.models import gaussians, load_model, matching_columns
@@ -33,7 +34,7 @@ from mixtura.cli.options import (
 from mixtura.estimators.centres import CentreModel
 from mixtura.io.arrow import pa
 from mixtura.io.columns import Numeric, missing_counts, numeric_columns
-from mixtura.io.table import Table, counted
+from mixtura.io.table import Table
 from mixtura.io.tables import STREAM, check_writable, numbered, read_table, write_table
 
 Filled = tuple[list[NDArray[Any]], NDArray[Any] | None]

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import RenderableType
 
 from mixtura import RatingMixture, load
+from mixtura._text import counted
 from mixtura.cli import clusters, recommend
 from mixtura.cli.console import facts, number, plain, print_json, show
 from mixtura.cli.models import (
@@ -20,7 +21,6 @@ from mixtura.cli.models import (
 from mixtura.cli.options import JsonOption, ModelArgument, in_flags
 from mixtura.estimators.centres import CentreModel
 from mixtura.io.model_file import read_model
-from mixtura.io.table import counted
 
 
 def info(model: ModelArgument, as_json: JsonOption = False) -> None:

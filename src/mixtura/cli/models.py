@@ -21,11 +21,12 @@ from mixtura import (
     load,
 )
 from mixtura._errors import TableError
+from mixtura._text import counted
 from mixtura.cli.console import grid, number, width
 from mixtura.estimators.centres import CentreModel
 from mixtura.io.arrays import generic_names
 from mixtura.io.columns import Numeric, numeric_columns
-from mixtura.io.table import Table, counted
+from mixtura.io.table import Table
 from mixtura.kernels.noise import NOISE
 from mixtura.model import criteria
 from mixtura.selection.uncertainty import NEGLIGIBLE

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rich.console import RenderableType
 
 from mixtura import RatingMixture, Status, TableError, load
+from mixtura._text import counted
 from mixtura.cli.console import (
     INTERRUPTED,
     announce,
@@ -36,7 +37,7 @@ from mixtura.cli.options import (
 from mixtura.cli.progress import Watch, shown, stopping_on_interrupt
 from mixtura.io.arrow import pa
 from mixtura.io.columns import numeric_columns
-from mixtura.io.table import Table, counted, quoted
+from mixtura.io.table import Table, quoted
 from mixtura.io.tables import STREAM, check_model_path, check_writable, read_table, write_table
 
 ColumnNames = tuple[str, str, str]

@@ -8,6 +8,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from mixtura._text import counted
 from mixtura.cli.clusters import inertia_facts, inertia_lines, nearest
 from mixtura.cli.console import facts, print_json, show
 from mixtura.cli.fitting import weight_column
@@ -31,7 +32,6 @@ from mixtura.cli.options import (
     naming,
 )
 from mixtura.estimators.centres import CentreModel
-from mixtura.io.table import counted
 from mixtura.io.tables import STREAM, check_writable, read_table, write_table
 
 

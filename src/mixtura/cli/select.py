@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from mixtura import MixtureSearch, TableError
+from mixtura._text import counted
 from mixtura.cli.console import INTERRUPTED, hush, number
 from mixtura.cli.fit import parameters_of, report_constant
 from mixtura.cli.fitting import Rows, deliver, missing_line, read_rows
@@ -41,7 +42,6 @@ from mixtura.cli.options import (
 from mixtura.cli.progress import models_shown
 from mixtura.estimators.automatic import MOST
 from mixtura.estimators.survey import letters_of
-from mixtura.io.table import counted
 from mixtura.model.criteria import counts
 from mixtura.selection.choosing import NEAR, Table
 from mixtura.selection.search import names_of

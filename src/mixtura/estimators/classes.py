@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from mixtura._errors import InputError
 from mixtura.algorithms.em import EM
 from mixtura.algorithms.total import covariance_of
-from mixtura.estimators import model_file
+from mixtura.estimators.model_file import Saved
 from mixtura.model import CovarianceFloor, Family
 from mixtura.model.families.base import FloatArray
 
@@ -22,7 +22,7 @@ from mixtura.model.families.base import FloatArray
 UNLABELLED = -1
 
 
-class ClassModel(ClassifierMixin, BaseEstimator):
+class ClassModel(Saved, ClassifierMixin, BaseEstimator):
     """What estimators of classes share."""
 
     classes_: NDArray[Any]
@@ -51,22 +51,6 @@ class ClassModel(ClassifierMixin, BaseEstimator):
         """
         numbers = self.predict_proba(X).argmax(axis=1)
         return self.classes_[numbers]
-
-    def save(self, path: Any) -> None:
-        """Write the fitted model to a file that ``mixtura.load`` reads.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Where to; an existing file is replaced in one step, or left as it is on failure.
-
-        Raises
-        ------
-        InputError
-            If the file cannot be written.
-        """
-        check_is_fitted(self)
-        model_file.save(self, path)
 
 
 def checked_labels(estimator: Any, y: Any, rows: Any) -> NDArray[Any]:

@@ -19,8 +19,9 @@ from mixtura._errors import InputError
 from mixtura.algorithms.em import EM, Step
 from mixtura.algorithms.restarts import Selection
 from mixtura.algorithms.starts import METHODS
-from mixtura.estimators import automatic, fitting, imputing, model_file
+from mixtura.estimators import automatic, fitting, imputing
 from mixtura.estimators.functional import source_for
+from mixtura.estimators.model_file import Saved
 from mixtura.estimators.validation import (
     check_columns,
     validated_table,
@@ -33,7 +34,7 @@ from mixtura.model.families.base import FloatArray
 from mixtura.model.sampling import generator
 
 
-class GaussianMixture(DensityMixin, BaseEstimator):
+class GaussianMixture(Saved, DensityMixin, BaseEstimator):
     r"""Gaussian mixture fitted by expectation-maximisation; scikit-learn's interface.
 
     Parameters
@@ -705,22 +706,6 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             defaults; a structure that it does not have becomes the one it restricts.
         """
         return fitting.as_sklearn(self)
-
-    def save(self, path: Any) -> None:
-        """Write the fitted model to a file that ``mixtura.load`` reads.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Where to; an existing file is replaced in one step, or left as it is on failure.
-
-        Raises
-        ------
-        InputError
-            If the file cannot be written.
-        """
-        check_is_fitted(self)
-        model_file.save(self, path)
 
 
 def label_array(n: int, k: int) -> NDArray[np.int64]:

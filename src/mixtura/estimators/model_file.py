@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from mixtura._errors import InputError, ModelFileError
 from mixtura.algorithms.mini_batch import Stream
@@ -21,6 +22,26 @@ from mixtura.model import Mixture
 
 ARRAYS = ("weights", "means", "covariances")
 SCALARS = (str, int, float, bool, type(None))
+
+
+class Saved:
+    """What has a ``save``."""
+
+    def save(self, path: Any) -> None:
+        """Write the fitted model to a file that ``mixtura.load`` reads.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to; an existing file is replaced in one step, or left as it is on failure.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written.
+        """
+        check_is_fitted(self)
+        save(self, path)
 
 
 def save(estimator: Any, path: str | Path) -> None:

@@ -14,8 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura._errors import InputError
 from mixtura.algorithms.starts import METHODS
-from mixtura.estimators import model_file, runs
+from mixtura.estimators import runs
 from mixtura.estimators.functional import source_for
+from mixtura.estimators.model_file import Saved
 from mixtura.estimators.noise_fit import problem_with_noise
 from mixtura.estimators.validation import (
     check_columns,
@@ -29,7 +30,7 @@ from mixtura.model.families.base import FloatArray
 from mixtura.model.noise import NoisyMixture, Uniform
 
 
-class NoiseMixture(DensityMixin, BaseEstimator):
+class NoiseMixture(Saved, DensityMixin, BaseEstimator):
     r"""Gaussian mixture with a uniform component for rows that belong to no group.
 
     Parameters
@@ -382,19 +383,3 @@ class NoiseMixture(DensityMixin, BaseEstimator):
         if not own.any():
             raise InputError("X has no row with an observed cell that counts; there is no BIC.")
         return float(own @ log_prob), float(own.sum())
-
-    def save(self, path: Any) -> None:
-        """Write the fitted model to a file that ``mixtura.load`` reads.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Where to; an existing file is replaced in one step, or left as it is on failure.
-
-        Raises
-        ------
-        InputError
-            If the file cannot be written.
-        """
-        check_is_fitted(self)
-        model_file.save(self, path)

@@ -144,9 +144,7 @@ def search(
             repair(survey, cells)
     except KeyboardInterrupt:
         if not cells:  # what has not settled is better than nothing
-            reached = {
-                number: fit for number, fit in fits.items() if fit.objective == fit.objective
-            }
+            reached = {i: fit for i, fit in fits.items() if not np.isnan(fit.objective)}
             cells |= {number: told(survey, number, fit) for number, fit in reached.items()}
         if not cells:
             raise

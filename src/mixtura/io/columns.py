@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura._errors import TableError
+from mixtura._text import counted
 from mixtura.io.arrow import pa, pc
-from mixtura.io.table import Table, as_option, counted, named, quoted
+from mixtura.io.table import Table, as_option, named, quoted
 
 MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "?")
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity)$"

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from mixtura._errors import TableError
+from mixtura._text import counted
 from mixtura.io.arrays import generic_names
 from mixtura.io.arrow import arrow_csv, pa, pc
 from mixtura.io.columns import NUMBER, missing_words
-from mixtura.io.table import Table, counted, named, quoted, row_number
+from mixtura.io.table import Table, named, quoted, row_number
 
 logger = logging.getLogger(__name__)
 

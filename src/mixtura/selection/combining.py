@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr
 
 from mixtura._errors import InputError
+from mixtura._text import counted
 from mixtura.estimators.functional import checked_rows
 from mixtura.estimators.noise_mixture import NoiseMixture
 from mixtura.estimators.validation import validated_responsibilities, validated_weights
@@ -109,8 +110,7 @@ class Combination:
             members = [np.flatnonzero(self.clusters[c - 1] == j) for j in range(c)]
             groups = " ".join("+".join(map(str, each)) for each in members)
             lines.append(f"{c:<9}{self.entropies[c - 1]:>12.5f}{drop:>14}  {groups}")
-        noun = "cluster" if self.suggested == 1 else "clusters"
-        return "\n".join([*lines, "", f"{self.suggested} {noun} suggested"])
+        return "\n".join([*lines, "", f"{counted(self.suggested, 'cluster')} suggested"])
 
 
 def combine(

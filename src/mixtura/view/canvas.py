@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura._errors import InputError, MissingDependencyError
+from mixtura._text import shortened
 from mixtura.view.palette import ink
 
 
@@ -55,13 +56,10 @@ def label(text: object, n: int = 24) -> str:
 
     Characters that the fonts lack are squares; matplotlib would warn of each.
     """
-    line = " ".join(str(text).split())
+    line = shortened(text, n)
     if not line.isascii():
         known = glyphs()
         line = "".join(c if ord(c) in known else "□" for c in line)
-    if len(line) > n:
-        half = (n - 1) // 2
-        line = line[: n - 1 - half] + "…" + line[-half:]
     return line.replace("$", r"\$")
 
 
@@ -105,11 +103,6 @@ def legend(ax: Any, handles: list[Any], title: str = "") -> None:
         ax.legend(loc="best", framealpha=0.8, **options)
     else:
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, **options)
-
-
-def counted(number: float, noun: str) -> str:
-    """Return a number with its noun, as ``1 row`` or ``1,234 rows``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def halo(width: float = 2.0, colour: str = "white") -> list[Any]:

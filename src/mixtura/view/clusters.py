@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mixtura._errors import InputError
+from mixtura._text import counted
 from mixtura.estimators.validation import validated_weights
 from mixtura.model import Mixture
 from mixtura.model.families.base import FloatArray
 from mixtura.view import aggregation
 from mixtura.view.aggregation import Scatter, of_columns, scatters
-from mixtura.view.canvas import axes_of, counted, inks, label, legend
+from mixtura.view.canvas import axes_of, inks, label, legend
 from mixtura.view.ellipses import (
     MASSES,
     NAMED,

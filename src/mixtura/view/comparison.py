@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
 from mixtura._errors import InputError
+from mixtura._text import counted
 from mixtura.estimators.validation import validated_weights
 from mixtura.model.families.base import FloatArray
 from mixtura.view import aggregation
 from mixtura.view.aggregation import BLOCK_ROWS, Scatter, of_columns, scatters
-from mixtura.view.canvas import counted, grid_of, inks, label, several_axes
+from mixtura.view.canvas import grid_of, inks, label, several_axes
 from mixtura.view.clusters import Plane, check_plane, plane_of_columns
 from mixtura.view.ellipses import MASSES, check_masses
 from mixtura.view.frame import Frame

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mixtura._errors import InputError
+from mixtura._text import counted
 from mixtura.estimators.validation import validated_weights
 from mixtura.model import Mixture
 from mixtura.model.families.base import FloatArray
-from mixtura.view.canvas import axes_of, counted, inks, label, legend
+from mixtura.view.canvas import axes_of, inks, label, legend
 from mixtura.view.ellipses import NAMED, draw_numbers
 from mixtura.view.frame import Frame
 from mixtura.view.palette import DASHES, HUES, NONE_COLOUR, marker

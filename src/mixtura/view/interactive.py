@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from mixtura._errors import MissingDependencyError
+from mixtura._text import shortened
 from mixtura.io.atomic import atomic_writer
 
 #: Lets a document run its own scripts and show its own pictures, and ask no network for anything.
@@ -60,13 +61,6 @@ def label(text: object, n: int = 40) -> str:
     What plotly would take for markup or, beside MathJax, for a formula is escaped.
     """
     return html.escape(shortened(text, n)).replace("$", "&#36;")
-
-
-def shortened(text: object, n: int = 24) -> str:
-    """Return a text in one line, cut in its middle if it is longer than ``n`` characters."""
-    line = " ".join(str(text).split())
-    half = (n - 1) // 2
-    return line if len(line) <= n else line[: n - 1 - half] + "…" + line[-half:]
 
 
 def figure(traces: Iterable[Mapping[str, Any]], **layout: Any) -> Any:

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mixtura._errors import InputError
+from mixtura._text import counted
 from mixtura.estimators.validation import validated_weights
 from mixtura.model.families.base import FloatArray
 from mixtura.model.projection import total_moments
 from mixtura.view.aggregation import of_columns, scatters
-from mixtura.view.canvas import counted, grid_of, inks, label, several_axes
+from mixtura.view.canvas import grid_of, inks, label, several_axes
 from mixtura.view.clusters import Plane, plane_of_columns
 from mixtura.view.density import DensityDisplay, density_display
 from mixtura.view.ellipses import MASSES, check_masses

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from mixtura._errors import InputError
+from mixtura._text import shortened
 from mixtura.algorithms.em import FitResult
 from mixtura.estimators.imputing import imputed
 from mixtura.model import Mixture
@@ -18,7 +19,6 @@ from mixtura.model.families.base import FloatArray
 from mixtura.model.projection import Projection, principal, separating
 from mixtura.view.convergence import PER_ROW, TOTAL
 from mixtura.view.frame import Frame
-from mixtura.view.interactive import shortened
 from mixtura.view.palette import colours, mixed
 
 #: Of a component within its ellipse.

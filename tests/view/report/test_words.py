@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mixtura.view.report.words import counted, group_name, listed, number, share, short
+from mixtura._text import counted
+from mixtura.view.report.words import group_name, listed, number, share, short
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,12 @@ import numpy as np
 
 from mixtura import Evaluation, evaluate
 from mixtura._errors import InputError
+from mixtura._text import counted
 from mixtura.selection.labels import coded
 from mixtura.view.report.blocks import Block, Cell, Grid, Section, Text
 from mixtura.view.report.certainty import SURE
 from mixtura.view.report.study import Study
-from mixtura.view.report.words import counted, number, share, short
+from mixtura.view.report.words import number, share, short
 
 #: Labels that a table has columns for, and rows of other labels that are listed.
 CLASSES, LISTED = 20, 10

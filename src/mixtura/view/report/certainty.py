@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mixtura._text import counted
 from mixtura.view.report.blocks import Block, Cell, Grid, Section, Text
 from mixtura.view.report.study import Study
-from mixtura.view.report.words import counted, number, share, short
+from mixtura.view.report.words import number, share, short
 
 #: Rows of a list, and the certainty below which a row is worth a look.
 LISTED, SURE = 15, 0.95

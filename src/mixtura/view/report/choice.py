@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura._text import counted
 from mixtura.estimators.survey import letters_of
 from mixtura.model.families.base import FloatArray
 from mixtura.selection.choosing import NEAR
@@ -16,7 +17,7 @@ from mixtura.view.palette import colours, dash, hexadecimal
 from mixtura.view.player import DASHES
 from mixtura.view.report.blocks import Block, Cell, Figure, Grid, Section, Text
 from mixtura.view.report.study import Study
-from mixtura.view.report.words import counted, listed, number
+from mixtura.view.report.words import listed, number
 from mixtura.view.subject import unnamed_columns
 
 #: Models nearly as good that are told.

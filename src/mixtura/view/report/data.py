@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from mixtura._text import counted
 from mixtura.view.report.blocks import Block, Cell, Grid, Section, Text
 from mixtura.view.report.study import Study
-from mixtura.view.report.words import counted, listed, number, share, short
+from mixtura.view.report.words import listed, number, share, short
 
 #: Columns of the table of columns, and patterns of missing cells that are told.
 COLUMNS, PATTERNS, IN_PATTERN = 200, 8, 6

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from mixtura._text import counted
 from mixtura.view.report.certainty import SURE
 from mixtura.view.report.outliers import REMOTE
 from mixtura.view.report.study import Study
-from mixtura.view.report.words import counted, group_name, listed, share
+from mixtura.view.report.words import group_name, listed, share
 
 #: Groups that are told by their sizes.
 TOLD = 6

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mixtura._text import counted
 from mixtura.model.families.base import FloatArray
 from mixtura.view.report.blocks import Block, Cell, Described, Grid, Section, Text
 from mixtura.view.report.study import Study, deviations
-from mixtura.view.report.words import counted, group_name, listed, number, share, short
+from mixtura.view.report.words import group_name, listed, number, share, short
 
 #: Differences from the mean of all rows, in standard deviations of these, and words for them.
 WORDS = ((2.0, "very "), (1.0, ""), (0.5, "somewhat "))

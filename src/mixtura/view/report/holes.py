@@ -7,11 +7,12 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import norm
 
+from mixtura._text import counted
 from mixtura.estimators.imputing import imputed
 from mixtura.model.families.base import FloatArray
 from mixtura.view.report.blocks import Block, Grid, Section, Text
 from mixtura.view.report.study import Study, deviations
-from mixtura.view.report.words import counted, number, short
+from mixtura.view.report.words import number, short
 
 #: Incomplete rows that are filled in, cells that are listed, and columns that are told.
 ROWS, CELLS, COLUMNS = 20_000, 30, 60

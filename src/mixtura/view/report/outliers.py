@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mixtura._text import counted
 from mixtura.model.families.base import FloatArray
 from mixtura.view.report.blocks import Cell, Grid, Section, Text
 from mixtura.view.report.study import Study, deviations
-from mixtura.view.report.words import counted, group_name, number, short
+from mixtura.view.report.words import group_name, number, short
 
 #: Rows of a list, the chance below which a row is called remote, and the smallest that is told.
 LISTED, REMOTE, SMALLEST = 15, 1e-3, 1e-12

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
+from mixtura._text import counted
 from mixtura.estimators.imputing import imputed
 from mixtura.model.families.base import FloatArray
 from mixtura.view.interactive import AXIS, CONFIG, LAYOUT
@@ -18,7 +19,7 @@ from mixtura.view.report.certainty import SURE
 from mixtura.view.report.groups import standardised
 from mixtura.view.report.outliers import remotest
 from mixtura.view.report.study import Study
-from mixtura.view.report.words import counted, share, short
+from mixtura.view.report.words import share, short
 
 #: Rows that are drawn, those of them that are the least certain, and columns that are offered.
 POINTS, FENCE, COLUMNS = 2500, 250, 12

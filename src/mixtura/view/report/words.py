@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from mixtura._text import shortened
 from mixtura.selection.uncertainty import NEGLIGIBLE
 
 #: A sign that no line begins with.
@@ -37,18 +38,9 @@ def share(part: float) -> str:
     return f"{percent:.{0 if percent >= 9.95 else 1}f}{PERCENT}"
 
 
-def counted(n: int, noun: str) -> str:
-    """Return a number with its noun, in the plural where it must be."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
-
-
 def short(text: object, n: int = WIDEST) -> str:
     """Return a name in one line, cut in its middle."""
-    line = " ".join(str(text).split())
-    if len(line) <= n:
-        return line or "(no name)"
-    half = (n - 1) // 2
-    return line[: n - 1 - half] + "…" + line[-half:]
+    return shortened(text, n) or "(no name)"
 
 
 def listed(words: Sequence[str]) -> str:
