@@ -2,5 +2,6 @@
 
 from mixtura.sources.incomplete import SortedSource
 from mixtura.sources.memory import MemorySource
+from mixtura.sources.streamed import StreamedSource
 
-__all__ = ["MemorySource", "SortedSource"]
+__all__ = ["MemorySource", "SortedSource", "StreamedSource"]
