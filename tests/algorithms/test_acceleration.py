@@ -15,6 +15,7 @@ from mixtura.algorithms.acceleration import (
     Path,
     accelerated_step,
     attempt,
+    coarse,
     extrapolated,
     plain_step,
 )
@@ -47,6 +48,13 @@ def begin(em: EM, start: Mixture) -> tuple[Path, float]:
     """Return the state before the first step."""
     statistics = em.expect(start)
     return Path(start, statistics), statistics.loglik
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.7, 3.3, 12.0, 48.0])
+def test_the_length_of_a_step_does_not_hang_on_the_last_digits_of_gains(factor: float) -> None:
+    assert coarse(factor) == coarse(factor * (1.0 + 1e-8))
+    assert coarse(factor) == pytest.approx(factor, rel=1.0 / 32.0)
+    assert coarse(1.05 * factor) != coarse(factor)
 
 
 @pytest.mark.parametrize("name", FAMILY_NAMES)

@@ -69,11 +69,21 @@ def attempt(em: EM, path: Path) -> Path | None:
         return None
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            beyond = em.feasible(em.beyond(previous, path.mixture, rate / (1.0 - rate)))
+            beyond = em.feasible(em.beyond(previous, path.mixture, coarse(rate / (1.0 - rate))))
         statistics = em.expect(beyond)
     except InputError:  # singular, or out of range
         return None
     return Path(beyond, statistics) if statistics.loglik > now else None
+
+
+def coarse(factor: float) -> float:
+    """Return a factor to five binary digits.
+
+    Gains are small differences of large sums, whose last digits depend on the order in which rows
+    are added up; the length of a step is not to.
+    """
+    mantissa, exponent = np.frexp(factor)
+    return float(np.ldexp(np.round(32.0 * mantissa), exponent - 5))
 
 
 def extrapolated(before: Mixture, now: Mixture, factor: float) -> Mixture:
