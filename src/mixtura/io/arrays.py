@@ -49,13 +49,13 @@ def read_npz(source: str, handle: BinaryIO, member: str | None = None) -> Table:
 
 def write_npy(handle: BinaryIO, source: str, columns: pa.Table) -> None:
     """Write the columns as one matrix; every column must be numeric."""
-    np.lib.format.write_array(handle, _matrix(source, columns), allow_pickle=False)
+    np.lib.format.write_array(handle, matrix(source, columns), allow_pickle=False)
 
 
 def write_npz(handle: BinaryIO, source: str, columns: pa.Table) -> None:
     """Write the columns as the matrix ``X`` and their ``names``; every column must be numeric."""
     names = np.array(columns.column_names, dtype=np.str_)
-    np.savez_compressed(handle, X=_matrix(source, columns), names=names)
+    np.savez_compressed(handle, X=matrix(source, columns), names=names)
 
 
 def _only_matrix(source: str, archive: Any) -> str:
@@ -94,7 +94,7 @@ def _table(source: str, array: NDArray[Any], names: NDArray[Any] | None = None) 
     return Table(source, pa.table(arrays, names=labels))
 
 
-def _matrix(source: str, columns: pa.Table) -> NDArray[Any]:
+def matrix(source: str, columns: pa.Table) -> NDArray[Any]:
     """Return every column as numbers, or raise naming those that are not."""
     numbers = {name: to_numbers(columns.column(name)) for name in columns.column_names}
     texts = [name for name, values in numbers.items() if values is None]

@@ -82,7 +82,7 @@ def numeric_columns(
         if columns is None and reason not in ("numbers", "mixed"):
             ignored[name] = reason
             continue
-        _check_kind(table, name, cells, explicit=columns is not None)
+        check_kind(table, name, cells, explicit=columns is not None)
         names.append(name)
         arrays.append(cells.values)
     if not names:
@@ -217,7 +217,7 @@ def _candidates(
     return left
 
 
-def _check_kind(table: Table, name: str, cells: Cells, *, explicit: bool) -> None:
+def check_kind(table: Table, name: str, cells: Cells, *, explicit: bool) -> None:
     """Raise unless the column holds numbers."""
     if cells.kind in ("numbers", "true/false"):
         return

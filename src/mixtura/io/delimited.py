@@ -46,34 +46,37 @@ def read_delimited(source: str, opener: Opener, na: Sequence[str] = ()) -> Table
     ``na`` is what stands for a missing cell beside the usual words.
     """
     try:
-        header = _read_header(source, opener)
+        header = read_header(source, opener)
         columns = _parse(source, opener, header)
     except UnicodeDecodeError:
-        raise _not_utf8(source, opener) from None
+        raise not_utf8(source, opener) from None
     except DAMAGED as error:
         raise TableError(f"{source} is damaged or cut short: {error}.") from None
     if not columns.num_rows:
         raise TableError(f"{source} has a header but no rows.")
     if header.delimiter == ";":
-        columns = _with_decimal_points(source, columns, na)
-    return Table(source, columns, _Lines(opener, header), is_text=True)
+        columns = with_decimal_points(source, columns, na)
+    return Table(source, columns, Lines(opener, header), is_text=True)
 
 
-def write_delimited(handle: BinaryIO, columns: pa.Table, delimiter: str = ",") -> None:
-    """Write the columns under one header line, quoting only the cells that need it."""
+def write_delimited(
+    handle: BinaryIO, columns: pa.Table, delimiter: str = ",", *, header: bool = True
+) -> None:
+    """Write the columns, under a header line unless told not to, quoting what needs it."""
     names = pa.chunked_array([pa.array(columns.column_names, pa.string())])
     single = columns.num_columns == 1
-    header = _escaped(names, delimiter, single=single).to_pylist()
-    handle.write((delimiter.join(header) + "\n").encode())
+    written = _escaped(names, delimiter, single=single).to_pylist()
+    if header:
+        handle.write((delimiter.join(written) + "\n").encode())
     for start in range(0, columns.num_rows, BATCH):
         batch = columns.slice(start, BATCH)
-        cells = [_escaped(_as_text(batch, j), delimiter, single=single) for j in range(len(header))]
+        cells = [_escaped(_as_text(batch, j), delimiter, single=single) for j in range(len(names))]
         lines = pc.binary_join_element_wise(*cells, delimiter).to_pylist()
         handle.write(("\n".join(lines) + "\n").encode())
 
 
 @dataclass(frozen=True)
-class _Lines:
+class Lines:
     """Find the line of a row by reading the text again; only messages need it."""
 
     opener: Opener
@@ -90,7 +93,7 @@ class _Lines:
         return row_number(row)
 
 
-def _read_header(source: str, opener: Opener) -> Header:
+def read_header(source: str, opener: Opener) -> Header:
     """Read the first record: its delimiter, and whether it names the columns or is data."""
     record = _first_record(opener)
     if not record:
@@ -139,11 +142,11 @@ def _parse(source: str, opener: Opener, header: Header) -> pa.Table:
                 arrow_csv.ConvertOptions(column_types=dict.fromkeys(written, pa.string())),
             )
     except pa.ArrowInvalid as error:
-        raise _diagnosis(source, opener, header, error) from None
+        raise diagnosis(source, opener, header, error) from None
     return columns.rename_columns(header.names)
 
 
-def _with_decimal_points(source: str, columns: pa.Table, na: Sequence[str]) -> pa.Table:
+def with_decimal_points(source: str, columns: pa.Table, na: Sequence[str]) -> pa.Table:
     """Rewrite ``5,1`` as ``5.1`` in those columns that hold nothing but such numbers."""
     changed = []
     for j, field in enumerate(columns.schema):
@@ -163,7 +166,7 @@ def _with_decimal_points(source: str, columns: pa.Table, na: Sequence[str]) -> p
     return columns
 
 
-def _diagnosis(source: str, opener: Opener, header: Header, error: Exception) -> TableError:
+def diagnosis(source: str, opener: Opener, header: Header, error: Exception) -> TableError:
     """Return the error for text that Arrow refused: the ragged line if there is one."""
     expected = len(header.cells)
     try:
@@ -177,11 +180,11 @@ def _diagnosis(source: str, opener: Opener, header: Header, error: Exception) ->
     except (csv.Error, *DAMAGED):
         pass
     if "UTF8" in str(error):
-        return _not_utf8(source, opener)
+        return not_utf8(source, opener)
     return TableError(f"{source} is not readable as delimited text: {error}.")
 
 
-def _not_utf8(source: str, opener: Opener) -> TableError:
+def not_utf8(source: str, opener: Opener) -> TableError:
     """Return the error for text in another encoding, with the first line that shows it."""
     with opener() as handle:
         for number, line in enumerate(handle, start=1):
