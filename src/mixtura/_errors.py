@@ -6,7 +6,9 @@
     ├── InputError (also ValueError)       data or a parameter cannot be used as given
     │   ├── SingularCovarianceError        a covariance is not positive definite
     │   ├── TableError                     a table file or one of its columns or lines
-    │   └── ModelFileError                 a file that is not a readable mixtura model
+    │   ├── ModelFileError                 a file that is not a readable mixtura model
+    │   └── CheckpointError                a checkpoint that a fit cannot write or go on from
+    ├── ClusterError (also ConnectionError)  a Dask cluster was lost, or its workers die
     └── MissingDependencyError (also ImportError)
 
 Every message says what is wrong, where, and what to do about it.
@@ -31,6 +33,14 @@ class TableError(InputError):
 
 class ModelFileError(InputError):
     """A file is not a readable mixtura model."""
+
+
+class CheckpointError(InputError):
+    """A checkpoint cannot be written, or the fit cannot go on from it."""
+
+
+class ClusterError(MixturaError, ConnectionError):
+    """A Dask cluster was lost, or its workers die of what they are asked to do."""
 
 
 class MissingDependencyError(MixturaError, ImportError):

@@ -215,9 +215,9 @@ def test_filling_is_the_reference_rule_in_any_blocks(seed: int) -> None:
 
 def test_nothing_is_filled_where_nothing_is_empty() -> None:
     tally = Tally(np.ones((2, 1)), np.ones(2), np.ones(2, np.int64), 1)
-    same, n_filled = filled(OneBlock(ROWS), np.zeros((2, 1)), NumPyPasses(5, np.zeros(1)), tally)
+    same, placed = filled(OneBlock(ROWS), np.zeros((2, 1)), NumPyPasses(5, np.zeros(1)), tally)
     assert same is tally
-    assert n_filled == 0
+    assert placed == ()
 
 
 def test_a_cluster_without_rows_keeps_its_centre() -> None:

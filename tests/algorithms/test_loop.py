@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mixtura import Status
-from mixtura.algorithms.loop import Ended, asks_to_stop, iterate, settled
+from mixtura.algorithms.loop import Ended, Progress, asks_to_stop, iterate, settled
 from mixtura.algorithms.stopping import ROUNDING, Stopping, StoppingRule
 
 NEVER = StoppingRule(Stopping.MEAN, 0.0)
@@ -103,3 +103,22 @@ def test_only_true_itself_asks_to_stop() -> None:
     for answer in (None, False, np.False_, 1, "yes", np.ones(2)):
         assert not asks_to_stop(lambda step, answer=answer: answer, None)
     assert not asks_to_stop(None, None)
+
+
+@pytest.mark.parametrize("max_iter", [3, 5, 100])
+def test_a_run_goes_on_from_any_progress(max_iter: int) -> None:
+    values, rule = [0.0, 4.0, 6.0, 7.0, 7.5, 7.6], StoppingRule(Stopping.TOTAL, 0.2)
+    kept: list[Progress[int]] = []
+    whole = follow(values, rule, max_iter, keep=kept.append)
+    assert [each.state for each in kept] == [1, 2, 3, 4][:max_iter]  # there is no going on from 5
+    for progress in kept:
+        rest = follow(values, rule, max_iter, begun=progress)
+        assert (rest.state, rest.values, rest.status) == (whole.state, whole.values, whole.status)
+        assert rest.seconds[: len(progress.seconds)] == progress.seconds
+        assert list(rest.seconds) == sorted(rest.seconds)
+
+
+def test_the_progress_is_kept_where_a_callback_ends_a_run() -> None:
+    kept: list[Progress[int]] = []
+    follow([0.0, 1.0, 3.0], keep=kept.append, on_step=lambda state, values: state == 1)
+    assert [(each.state, each.values) for each in kept] == [(1, (0.0, 1.0))]

@@ -12,7 +12,7 @@ import numpy as np
 
 from mixtura._errors import SingularCovarianceError
 from mixtura.algorithms.acceleration import Path, accelerated_step, extrapolated, plain_step
-from mixtura.algorithms.loop import Ended, Run, asks_to_stop, iterate
+from mixtura.algorithms.loop import Ended, Progress, Run, asks_to_stop, iterate
 from mixtura.algorithms.source import Source
 from mixtura.algorithms.stopping import Status, StoppingRule, remaining
 from mixtura.algorithms.total import covariance_of
@@ -279,7 +279,7 @@ class EM:
 
     def run(
         self,
-        start: Mixture,
+        start: Mixture | Progress[Path],
         rule: StoppingRule,
         max_iter: int,
         *,
@@ -287,13 +287,15 @@ class EM:
         record: bool = False,
         callback: Callable[[Step], Any] | None = None,
         restart: int = 0,
+        keep: Callable[[Progress[Path]], Any] | None = None,
     ) -> FitResult:
         """Iterate from ``start`` until the rule is reached (docs/guide, equations 4 and 5).
 
-        Where ``accelerate``, longer steps are tried between those of EM (equation 12).
+        Where ``accelerate``, longer steps are tried between those of EM (equation 12). ``keep`` is
+        handed the progress after each update; from there a run goes on to the same end.
         """
-        start = self.feasible(start)
-        snapshots = [start] if record else []
+        begun = start if isinstance(start, Progress) else self.begin(start)
+        snapshots = list(begun.snapshots or [begun.state.mixture]) if record else []
 
         def on_step(state: Path, values: list[float]) -> bool:
             if record:
@@ -306,22 +308,27 @@ class EM:
             return asks_to_stop(callback, step)
 
         advance = accelerated_step if accelerate else plain_step
-        updates = count(1)
+        updates = count(len(begun.values))
 
         def step(path: Path) -> tuple[Path, float]:
             if next(updates) % COLLAPSE_CHECK == 0 and self.creeps(path.mixture):
                 raise Ended(Status.COLLAPSED)
             return advance(self, path)
 
-        statistics = self.expect(start)
+        def keep_all(progress: Progress[Path]) -> None:
+            assert keep is not None
+            keep(replace(progress, snapshots=tuple(snapshots)))
+
         outcome: Run[Path] = iterate(
             step,
-            Path(start, statistics),
-            statistics.loglik,
+            begun.state,
+            begun.values[-1],
             rule,
             max_iter,
             monotone=self.ridge == 0.0 and not self.lifts,
             on_step=on_step,
+            keep=None if keep is None else keep_all,
+            begun=begun,
         )
         return FitResult(
             outcome.state.mixture,
@@ -330,6 +337,12 @@ class EM:
             np.array(outcome.seconds),
             tuple(snapshots),
         )
+
+    def begin(self, start: Mixture) -> Progress[Path]:
+        """Return the progress of a run that has its start and the statistics there."""
+        start = self.feasible(start)
+        statistics = self.expect(start)
+        return Progress(Path(start, statistics), (statistics.loglik,))
 
 
 def _expect_block(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.algorithms.holes import column_means, completed
-from mixtura.algorithms.loop import Ended, iterate
+from mixtura.algorithms.loop import Ended, Progress, iterate
 from mixtura.algorithms.source import Source
 from mixtura.algorithms.stopping import Status
 from mixtura.kernels.incomplete_kmeans import IncompletePasses
@@ -33,6 +33,23 @@ class Clustering:
     status: Status
 
 
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """What an iteration goes on from: the centres (k, d), and the sums of the clusters.
+
+    Labels are the numbers of the nearest of the centres ``before``, but for the rows ``placed`` in
+    a cluster that had run empty. ``most`` is what sums and weights have been at most since they
+    were counted. Rows are taken about ``shift`` (d,).
+    """
+
+    centres: NDArray[Any]
+    shift: NDArray[Any]
+    tally: Tally
+    most: Tally
+    before: NDArray[Any] | None = None
+    placed: tuple[tuple[int, int], ...] = ()
+
+
 @dataclass(frozen=True)
 class ShiftRule:
     """Ends a run once the centres' squared shifts, whose negative is traced, sum to ``tol``."""
@@ -47,48 +64,73 @@ class ShiftRule:
 
 def cluster(
     source: Source,
-    centres: NDArray[Any],
+    start: NDArray[Any] | Progress[Standing],
     passes: Passes,
     *,
     tol: float = 0.0,
     max_iter: int = 300,
     on_step: Callable[[NDArray[Any], list[float]], bool] | None = None,
+    keep: Callable[[Progress[Standing]], Any] | None = None,
 ) -> Clustering:
-    """Return what Lloyd's iterations reach from ``centres`` (k, d).
+    """Return what Lloyd's iterations reach from centres (k, d), or from where a run has got to.
 
     They end when no row changes its cluster, when the squared shifts of the centres sum to at
     most ``tol``, or after ``max_iter``. A cluster that runs empty takes the farthest row. Missing
-    coordinates of the first centres are the columns' means.
+    coordinates of the first centres are the columns' means. ``passes`` are new, and about the shift
+    of the run, which ``keep`` is handed after every iteration.
     """
-    if has_holes(centres):
-        centres = completed(centres, column_means(source))
-    tally, settled = Tally.zeros(*centres.shape), False
-    most = tally  # what the sums and weights have been at most since they were counted
+    begun = start if isinstance(start, Progress) else begin(source, start, passes.shift)
+    relabel(source, passes, begun.state)
+    settled = False
 
-    def step(centres: NDArray[Any]) -> tuple[NDArray[Any], float]:
-        nonlocal tally, settled, most
+    def step(state: Standing) -> tuple[Standing, float]:
+        nonlocal settled
+        centres = state.centres
         passes.aim(centres)
         change = source.map_parts(passes.assign)
-        tally, n_filled = filled(source, centres, passes, change.after(tally))
-        most = tally.largest(most)
-        settled = change.moved == n_filled == 0
+        tally, placed = filled(source, centres, passes, change.after(state.tally))
+        most = tally.largest(state.most)
+        settled = change.moved == len(placed) == 0
         if settled and tally.has_lost_digits(most):
             most = tally = recount(source, passes, len(centres))
             settled = bool((means(tally, centres, passes.shift) == centres).all())
         if settled:
             raise Ended(Status.CONVERGED)
         new = means(tally, centres, passes.shift)
-        return new, -float(np.sum((new.astype(np.float64) - centres) ** 2))
+        shifted = -float(np.sum((new.astype(np.float64) - centres) ** 2))
+        return Standing(new, state.shift, tally, most, centres, placed), shifted
 
-    run = iterate(step, centres, -np.inf, ShiftRule(tol), max_iter, monotone=False, on_step=on_step)
-    n_iter = len(run.values) - 1 + settled
-    shift = shift_of(run.state)
+    def report(state: Standing, trace: list[float]) -> bool:
+        return on_step is not None and on_step(state.centres, trace)
+
+    how: Any = {"monotone": False, "on_step": report, "keep": keep, "begun": begun}
+    run = iterate(step, begun.state, begun.values[-1], ShiftRule(tol), max_iter, **how)
+    reached, n_iter = run.state.centres, len(run.values) - 1 + settled
+    shift = shift_of(reached)
     if not settled or (shift != passes.shift).any():  # what predict will say of these centres
         passes = passes.about(shift)
-        passes.aim(run.state)
+        passes.aim(reached)
         source.map_parts(passes.assign)
-    inertia = source.map_parts(partial(part_inertia, passes, run.state))
-    return Clustering(run.state, passes.labels, inertia, n_iter, run.status)
+    inertia = source.map_parts(partial(part_inertia, passes, reached))
+    return Clustering(reached, passes.labels, inertia, n_iter, run.status)
+
+
+def begin(source: Source, centres: NDArray[Any], shift: NDArray[Any]) -> Progress[Standing]:
+    """Return the progress of a run that has its first centres."""
+    if has_holes(centres):
+        centres = completed(centres, column_means(source))
+    nothing = Tally.zeros(*centres.shape)
+    return Progress(Standing(centres, shift, nothing, nothing), (-np.inf,))
+
+
+def relabel(source: Source, passes: Passes, state: Standing) -> None:
+    """Give new passes the labels that a run had when it was in this state."""
+    if state.before is None:
+        return
+    passes.aim(state.before)
+    source.map_parts(passes.assign)
+    for row, cluster in state.placed:
+        passes.place(row, cluster)
 
 
 def part_inertia(
@@ -112,23 +154,23 @@ def means(tally: Tally, centres: NDArray[Any], shift: NDArray[Any]) -> NDArray[A
 
 def filled(
     source: Source, centres: NDArray[Any], passes: Passes, tally: Tally
-) -> tuple[Tally, int]:
-    """Give each empty cluster the farthest row that its own can spare; return how many got one."""
+) -> tuple[Tally, tuple[tuple[int, int], ...]]:
+    """Give each empty cluster the farthest row that its own can spare; return which got which."""
     empty = np.flatnonzero(tally.rows == 0)
     if len(empty) == 0:
-        return tally, 0
+        return tally, ()
     spare = partial(farthest, len(empty), centres, passes, tally.rows)
-    rows, n_filled = tally.rows.copy(), 0
+    rows, placed = tally.rows.copy(), list[tuple[int, int]]()
     for row in source.map_parts(spare).numbers:
         donor = passes.labels[row]
-        if rows[donor] > 1 and n_filled < len(empty):
+        if rows[donor] > 1 and len(placed) < len(empty):
             rows[donor] -= 1
-            passes.place(int(row), int(empty[n_filled]))
-            n_filled += 1
-    if n_filled == 0:
-        return tally, 0
+            placed.append((int(row), int(empty[len(placed)])))
+            passes.place(*placed[-1])
+    if not placed:
+        return tally, ()
     # What is left of a sum without its farthest row has lost digits to that row.
-    return recount(source, passes, len(centres)), n_filled
+    return recount(source, passes, len(centres)), tuple(placed)
 
 
 def recount(source: Source, passes: Passes, k: int) -> Tally:

@@ -56,6 +56,26 @@ class Run(Generic[S]):
     status: Status
 
 
+@dataclass(frozen=True, eq=False)
+class Progress(Generic[S]):
+    """A run that goes on: all that its next steps depend on.
+
+    Attributes
+    ----------
+    state : S
+        The last state that was accepted.
+    values, seconds : tuple of float
+        The trace so far, as in ``Run``.
+    snapshots : tuple
+        What was recorded so far, if anything is.
+    """
+
+    state: S
+    values: tuple[float, ...]
+    seconds: tuple[float, ...] = (0.0,)
+    snapshots: tuple[Any, ...] = ()
+
+
 def asks_to_stop(callback: Callable[[Any], Any] | None, step: Any) -> bool:
     """Show a step to a callback, if there is one; return whether it says so by true itself."""
     answer = None if callback is None else callback(step)
@@ -71,17 +91,21 @@ def iterate(
     *,
     monotone: bool = True,
     on_step: Callable[[S, list[float]], bool] | None = None,
+    keep: Callable[[Progress[S]], Any] | None = None,
+    begun: Progress[S] | None = None,
 ) -> Run[S]:
     """Take steps that raise an objective until the rule is reached.
 
     Where steps are ``monotone`` in exact arithmetic, one that loses to rounding ends the run and
     is not taken; nor is one that raises ``Ended``. ``on_step`` sees every accepted state with the
-    trace so far; true stops.
+    trace so far; true stops. ``keep`` is handed the progress wherever there are steps to come,
+    and a run that has ``begun`` goes on from it, in place of ``state``, to the same end.
     """
-    start = time.perf_counter()
-    values, seconds = [value], [0.0]
+    begun = begun or Progress(state, (value,))
+    state, values, seconds = begun.state, list(begun.values), list(begun.seconds)
+    start = time.perf_counter() - seconds[-1]
     status = Status.MAX_ITER
-    for _ in range(max_iter):
+    for _ in range(max_iter + 1 - len(values)):
         try:
             new, value = step(state)
         except Ended as end:
@@ -97,6 +121,8 @@ def iterate(
         if rule.reached(values):
             status = Status.CONVERGED
             break
+        if keep is not None:
+            keep(Progress(state, tuple(values), tuple(seconds)))
         if stopped:
             status = Status.CALLBACK
             break

@@ -104,10 +104,10 @@ def steps(batch: Batch, centres: NDArray[Any], tally: Tally) -> Iterator[Step]:
     while True:
         passes.aim(centres)
         change = source.map_parts(passes.assign)
-        tally, n_filled = filled(source, centres, passes, tally + change)
+        tally, placed = filled(source, centres, passes, tally + change)
         new = means(tally, centres, passes.shift)
         shifts = np.linalg.norm(new.astype(np.float64) - centres, axis=1)
-        yield Step(new, tally, shifts, change.moved == n_filled == 0)
+        yield Step(new, tally, shifts, change.moved == len(placed) == 0)
         centres = new
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import digamma, gammaln
 
-from mixtura.algorithms.loop import Rule, Run, iterate
+from mixtura.algorithms.loop import Progress, Rule, Run, iterate
 from mixtura.kernels.ratings import ItemSums, Passes, UserSums
 from mixtura.model.families.base import FloatArray
 
@@ -145,12 +145,17 @@ def fit(
     rule: Rule,
     max_iter: int,
     on_step: Callable[[State, list[float]], bool] | None = None,
+    keep: Callable[[Progress[State]], Any] | None = None,
+    begun: Progress[State] | None = None,
 ) -> Run[State]:
-    """Return what variational EM reaches from a start; ``on_step`` as in ``iterate``."""
-    raters = admissible(passes, raters, prior)
-    users = expect(passes, raters)
-    step, first = partial(em_step, passes, prior), bound(raters, users, prior)
-    return iterate(step, (raters, users), first, rule, max_iter, on_step=on_step)
+    """Return what variational EM reaches from a start; the rest is as in ``iterate``."""
+    if begun is None:
+        raters = admissible(passes, raters, prior)
+        users = expect(passes, raters)
+        begun = Progress((raters, users), (bound(raters, users, prior),))
+    step, first = partial(em_step, passes, prior), begun.values[0]
+    how: Any = {"on_step": on_step, "keep": keep, "begun": begun}
+    return iterate(step, begun.state, first, rule, max_iter, **how)
 
 
 def admissible(passes: Passes, raters: Raters, prior: Prior) -> Raters:

@@ -12,18 +12,19 @@ from typing import BinaryIO
 
 
 @contextmanager
-def atomic_writer(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def atomic_writer(path: str | os.PathLike[str], prefix: str = ".mixtura-") -> Iterator[BinaryIO]:
     """Open a file that appears under ``path`` only once everything is written and on disk.
 
     A new file gets the permissions that the umask leaves, a replaced one keeps its own. Links are
-    followed; devices and pipes, which cannot be replaced, are written straight through.
+    followed; devices and pipes, which cannot be replaced, are written straight through. Until the
+    end, what is written is in a file beside it whose name begins with ``prefix``.
     """
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
         with open(target, "wb") as handle:
             yield handle
         return
-    temporary = target.with_name(f".mixtura-{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(f"{prefix}{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as handle:
             yield handle

@@ -54,14 +54,19 @@ def write_model(
     ModelFileError
         If the file cannot be written.
     """
-    header = {**_encoded(metadata), "schema": SCHEMA, "library_version": __version__}
-    tensors = {name: _storable(name, array) for name, array in arrays.items()}
-    content = safetensors.numpy.save(tensors, {KEY: json.dumps(header, allow_nan=False)})
+    content = to_bytes(arrays, metadata)
     try:
         with atomic_writer(path) as handle:
             handle.write(content)
     except OSError as error:
         raise ModelFileError(f"{path}: the model cannot be written: {reason(error)}.") from None
+
+
+def to_bytes(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> bytes:
+    """Return what ``write_model`` writes."""
+    header = {**_encoded(metadata), "schema": SCHEMA, "library_version": __version__}
+    tensors = {name: _storable(name, array) for name, array in arrays.items()}
+    return bytes(safetensors.numpy.save(tensors, {KEY: json.dumps(header, allow_nan=False)}))
 
 
 def read_model(path: str | os.PathLike[str]) -> tuple[Arrays, Metadata]:
@@ -84,7 +89,11 @@ def read_model(path: str | os.PathLike[str]) -> tuple[Arrays, Metadata]:
     ModelFileError
         If the file is missing, damaged, of another kind, or written by a newer version.
     """
-    content = _content(path)
+    return from_bytes(path, _content(path))
+
+
+def from_bytes(path: str | os.PathLike[str], content: bytes) -> tuple[Arrays, Metadata]:
+    """Return what ``read_model`` does, of a file of this content."""
     metadata = _metadata(path, content)
     try:
         arrays = safetensors.numpy.load(content)
