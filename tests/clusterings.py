@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial, reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -116,3 +119,51 @@ def holed(problem: Problem, seed: int) -> Problem:
     return Problem(
         np.where(holes, np.nan, problem.rows).astype(problem.rows.dtype), weights, problem.centres
     )
+
+
+@dataclass(frozen=True, eq=False)
+class InBlocks:
+    """Rows in blocks of some size, which take only functions that can be sent elsewhere."""
+
+    rows: Array
+    weights: Array | None = None
+    size: int = 7
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns."""
+        return int(self.rows.shape[1])
+
+    @property
+    def weight(self) -> float:
+        """Sum of the row weights."""
+        return float(self.n_rows if self.weights is None else self.weights.sum())
+
+    def map_reduce(self, function: Any) -> Any:
+        """Return the sum of ``function(rows, weights)``."""
+        own = pickle.loads(pickle.dumps(function))
+        return self.map_parts(partial(_without_part, own))
+
+    def map_parts(self, function: Any) -> Any:
+        """Return the sum of ``function(part, rows, weights)``."""
+        own = pickle.loads(pickle.dumps(function))
+        results = []
+        for start in range(0, self.n_rows, self.size):
+            part = slice(start, min(start + self.size, self.n_rows))
+            weights = None if self.weights is None else self.weights[part]
+            results.append(own(part, self.rows[part], weights))
+        return reduce(add, results)
+
+    def sample_rows(self, n: int, rng: np.random.Generator) -> Any:
+        """Return rows as a source in memory does."""
+        source = MemorySource(self.rows, self.weights, row_work=1.0, result_size=1)
+        return source.sample_rows(n, rng)
+
+
+def _without_part(function: Any, part: slice, rows: Any, weights: Any) -> Any:
+    return function(rows, weights)

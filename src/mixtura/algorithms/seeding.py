@@ -213,7 +213,11 @@ def oversampled(
     def held(part: slice, rows: Any, weights: FloatArray | None) -> FloatArray:
         return np.bincount(nearest.labels[part] + 1, weights, m + 1)[1:].astype(np.float64)
 
-    few = OneBlock(nearest.seeds[:m], source.map_parts(held))
+    return condensed(OneBlock(nearest.seeds[:m], source.map_parts(held)), k, rng, engine)
+
+
+def condensed(few: OneBlock, k: int, rng: np.random.Generator, engine: str) -> NDArray[Any]:
+    """Return ``k`` centres for candidates that weigh as much as the rows they stand for."""
     centres = few.rows[chosen_rows(few, k, rng, engine, None)]
     passes = passes_for(few.rows, k, shift_of(centres), engine=engine, holes=False)
     return cluster(few, centres, passes, max_iter=LLOYD_ITER).centres

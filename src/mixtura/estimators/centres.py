@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,8 +22,9 @@ from mixtura.algorithms.given import statistics_of
 from mixtura.algorithms.kmeans import part_inertia
 from mixtura.algorithms.restarts import relative_floor
 from mixtura.algorithms.total import total_statistics
-from mixtura.estimators import model_file
+from mixtura.estimators import model_file, outside
 from mixtura.estimators.functional import source_for
+from mixtura.estimators.loading import is_outside
 from mixtura.estimators.validation import (
     check_squares,
     validated_table,
@@ -48,6 +49,18 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
     labels_: Labels
     engine: str
     n_jobs: int | None
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Say where the labels are that a fitted estimator does not have."""
+            if name == "labels_" and "cluster_centers_" in vars(self):
+                raise AttributeError(
+                    "labels_ is not kept of rows outside memory, nor in model files: predict(X) "
+                    "returns the labels, and table.write('out.parquet', cluster=model.predict) "
+                    "writes them next to the rows of a table on disk."
+                )
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def _allow_nan(self) -> bool:
@@ -113,9 +126,12 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         ndarray of int32 of shape (n_samples,)
             Cluster numbers; of centres equally near the first.
         """
+        if is_outside(X):
+            check_is_fitted(self)
+            return outside.mapped(self, "predict", X, lambda n: np.empty(n, dtype=np.int32))
         return self._nearest(X, allow_nan=self._allow_nan)[1].labels
 
-    def transform(self, X: ArrayLike) -> NDArray[Any]:
+    def transform(self, X: Any) -> NDArray[Any]:
         """Return the distances of the rows from the centres.
 
         Parameters
@@ -128,6 +144,10 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         ndarray of shape (n_samples, n_clusters)
             Euclidean distances over the observed cells of a row, in the dtype of the rows.
         """
+        if is_outside(X):
+            check_is_fitted(self)
+            k = len(self.cluster_centers_)
+            return outside.mapped(self, "transform", X, lambda n: np.empty((n, k), X.dtype))
         return self._distances(*self._rows(X, self._allow_nan))
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
@@ -147,6 +167,10 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         float
             Minus the weighted sum of squared distances from the nearest centres.
         """
+        if is_outside(X):
+            from mixtura.estimators import centres_outside  # which imports this module
+
+            return centres_outside.score(self, X, sample_weight)
         source, passes = self._nearest(X, sample_weight, allow_nan=self._allow_nan)
         return -source.map_parts(partial(part_inertia, passes, self.cluster_centers_))
 
@@ -162,7 +186,8 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows without missing cells; each belongs to the nearest centre.
+            Rows; each belongs to the nearest centre. Of a table on disk or a Dask collection no
+            cell may be missing.
         covariance_type : str, default='full'
             The covariance structure.
         sample_weight : array-like of shape (n_samples,), optional
@@ -188,9 +213,25 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
         with the mean of its observed cells, and the variance of all clusters' about theirs where
         columns are correlated, without covariances to what is observed.
         """
+        check_is_fitted(self)
+        check_one_column(covariance_type, self.cluster_centers_.shape[1])
+        statistics, em = self._hard(X, family_named(covariance_type), sample_weight)
+        if (statistics.zeroth == 0).any():
+            raise InputError(
+                f"cluster {int(np.argmin(statistics.zeroth))} has no row in X; pass the rows of "
+                "the fit, or use fewer clusters."
+            )
+        return maximise(statistics, floor=relative_floor(em))
+
+    def _hard(
+        self, X: Any, family: Family, sample_weight: ArrayLike | None
+    ) -> tuple[Statistics, EM]:
+        """Return the statistics of the clusters of rows, and the E- and M-step for these."""
+        if is_outside(X):
+            from mixtura.estimators import centres_outside  # which imports this module
+
+            return centres_outside.hard_statistics(self, X, family, sample_weight)
         source, passes = self._nearest(X, sample_weight, allow_nan=self._allow_nan)
-        family = family_named(covariance_type)
-        check_one_column(covariance_type, source.n_features)
         centres = self.cluster_centers_.astype(np.float64)
         holes = bool(np.isnan(source.X).any())
         if holes:
@@ -199,22 +240,16 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
             statistics = statistics_of(rows, resp, source.sample_weight, family)
         else:
             statistics = hard_statistics(source, passes.labels, centres, family)
-        if (statistics.zeroth == 0).any():
-            raise InputError(
-                f"cluster {int(np.argmin(statistics.zeroth))} has no row in X; pass the rows of "
-                "the fit, or use fewer clusters."
-            )
         source, kernels = source_for(
             source.X,
             source.sample_weight,
             len(centres),
-            covariance_type,
+            family.name,
             self.engine,
             self.n_jobs,
             incomplete=holes,
         )
-        em = EM(source, kernels, family, total_statistics(source, kernels, family))
-        return maximise(statistics, floor=relative_floor(em))
+        return statistics, EM(source, kernels, family, total_statistics(source, kernels, family))
 
     def save(self, path: Any) -> None:
         """Write the fitted model, but for ``labels_``, to a file that ``mixtura.load`` reads.
