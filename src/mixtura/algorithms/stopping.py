@@ -30,6 +30,7 @@ class Status(Enum):
         "enough."
     )
     CALLBACK = "Stopped by the callback."
+    ONLINE = "Goes on: rows are learned from as they come, chunk by chunk."
     COLLAPSED = (
         "Stopped because a component has collapsed onto a point or a plane, where the likelihood "
         "has no maximum; the parameters before that are kept. Use fewer components, a simpler "
