@@ -1,4 +1,4 @@
-"""A table in memory that is read as one on disk is: in chunks from a ring of two buffers."""
+"""Tables in memory that are read as those on disk are: in chunks from a ring of two buffers."""
 
 from __future__ import annotations
 
@@ -25,3 +25,17 @@ class Ring:
             buffer[: len(rows)] = rows
             own = None if self.weights is None else self.weights[start : start + n].copy()
             yield buffer[: len(rows)], own
+
+
+class Opened(Ring):
+    """What ``open_table`` returns, as far as estimators look."""
+
+    source = "a table"
+
+    def __init__(self, X, weights=None, memory=2**20, names=None):
+        super().__init__(X, weights, memory)
+        self.dtype, self.names = X.dtype, names
+        self.weight = None if weights is None else "w"
+
+    def where(self, row):
+        return f"a table, row {row + 1}"

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mixtura import InputError
 from mixtura.sources import MemorySource, StreamedSource
 from mixtura.sources.streamed import block_rows
-
 from reading import Ring
 
 
@@ -101,6 +101,18 @@ def test_a_chunk_is_read_while_one_is_computed_on():
     streamed(Slow(X, memory=1)).map_reduce(look)
     assert len(overlapped) > 2
     assert all(overlapped[1:-2])
+
+
+def test_no_chunk_is_skipped_where_threads_wait_for_the_memory_of_one():
+    """Many threads on chunks of one block each wait for each other all the time."""
+    X = np.arange(60_000.0)[:, None]
+
+    def slow(part, rows, weights):
+        time.sleep(0.0005 * (part.start % 3))
+        return float(rows.sum())
+
+    for _ in range(5):
+        assert streamed(Ring(X, memory=1), threads=4).map_parts(slow) == X.sum()
 
 
 def test_memory_bounds_the_chunks_but_not_what_comes_of_them():

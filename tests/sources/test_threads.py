@@ -310,3 +310,17 @@ def test_a_failure_on_the_pool_hurries_the_calling_thread() -> None:
     with pytest.raises(RuntimeError, match="enough"):
         for_each(work, 2, 2, hurried.set)
     assert seen == [True]
+
+
+def test_one_of_several_threads_at_work_keeps_to_itself() -> None:
+    seen: list[int] = []
+
+    def look(_: int) -> None:
+        seen.append(threading.get_ident())
+
+    with threads.on_one_thread():
+        with threads.on_one_thread():  # which it is already
+            pass
+        for_each(look, 50, 4)
+    assert set(seen) == {threading.get_ident()}
+    assert not threads._worker.busy

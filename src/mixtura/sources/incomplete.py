@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.model.families.base import FloatArray
-from mixtura.sources.memory import MemorySource
+from mixtura.sources.memory import MemorySource, drawn
 
 
 class SortedSource(MemorySource):
@@ -52,3 +52,12 @@ class SortedSource(MemorySource):
     def arranged(self, values: Any) -> Any:
         """Return one value or row of values a row (n, ...) in the order of the source."""
         return values[self._order]
+
+    def sample_rows(self, n: int, rng: np.random.Generator) -> tuple[Any, FloatArray | None]:
+        """Return at most ``n`` distinct rows of positive weight, in the table's order."""
+        places = np.empty_like(self._order)
+        places[self._order] = np.arange(len(places))
+        own = self.sample_weight
+        rows = drawn(self.n_rows, None if own is None else own[places], n, rng)
+        chosen = places if rows is None else places[rows]
+        return self.X[chosen], None if own is None else own[chosen]

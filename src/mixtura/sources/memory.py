@@ -7,6 +7,7 @@ from copy import copy
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixtura.model.families.base import FloatArray
 from mixtura.sources.threads import for_each
@@ -116,15 +117,22 @@ class MemorySource:
     def sample_rows(self, n: int, rng: np.random.Generator) -> tuple[Any, FloatArray | None]:
         """Return at most ``n`` distinct rows of positive weight, in order, and their weights."""
         weights = self.sample_weight
-        if weights is None and n >= self.n_rows:
+        rows = drawn(self.n_rows, weights, n, rng)
+        if rows is None:
             return self.X, None
-        if weights is None:  # drawing from a number, not a list, costs nothing of size n_rows
-            rows = np.sort(rng.choice(self.n_rows, n, replace=False, shuffle=False))
-            return self.X[rows, :], None
-        rows = np.flatnonzero(weights > 0)
-        if n < len(rows):
-            rows = np.sort(rng.choice(rows, n, replace=False))
-        return self.X[rows, :], weights[rows]
+        return self.X[rows, :], None if weights is None else weights[rows]
+
+
+def drawn(
+    n_rows: int, weights: FloatArray | None, n: int, rng: np.random.Generator
+) -> NDArray[np.intp] | None:
+    """Return the numbers of at most ``n`` rows that count, in order; None for all."""
+    if weights is None and n >= n_rows:
+        return None
+    if weights is None:  # drawing from a number, not a list, costs nothing of size n_rows
+        return np.sort(rng.choice(n_rows, n, replace=False, shuffle=False))
+    rows = np.flatnonzero(weights > 0)
+    return rows if n >= len(rows) else np.sort(rng.choice(rows, n, replace=False))
 
 
 def split(n_rows: int, row_work: float, result_size: int) -> list[slice]:

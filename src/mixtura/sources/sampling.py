@@ -37,8 +37,9 @@ def sample(
     return rows, weights
 
 
-def _positive(part: slice, rows: Any, weights: FloatArray) -> list[tuple[int, int]]:
+def _positive(part: slice, rows: Any, weights: FloatArray | None) -> list[tuple[int, int]]:
     """Return where a block starts, and how many rows of positive weight it has."""
+    assert weights is not None
     return [(part.start, int(np.count_nonzero(weights > 0)))]
 
 

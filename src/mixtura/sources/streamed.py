@@ -176,8 +176,11 @@ class _Ahead:
     def take(self) -> tuple[int, slice, Any, FloatArray | None]:
         """Return the next block: its number, where it lies, its rows and their weights."""
         with self.turn:
-            if self._at == len(self._rows):
-                self._next_chunk()
+            while self._at == len(self._rows):
+                if self._coming is None:
+                    self.turn.wait()  # for memory; another thread may go on in the meantime
+                else:
+                    self._next_chunk(self._coming.result())
             low, high = self._at, min(self._at + self._block, len(self._rows))
             part = slice(self._start + low, self._start + high)
             self._at = high
@@ -192,10 +195,7 @@ class _Ahead:
             self._ask()
             self.turn.notify_all()
 
-    def _next_chunk(self) -> None:
-        self.turn.wait_for(lambda: self._coming is not None)
-        assert self._coming is not None
-        chunk = self._coming.result()
+    def _next_chunk(self, chunk: Any) -> None:
         if chunk is None:
             raise InputError("the table has fewer rows than when it was opened; open it again.")
         self._start, self._at = self._start + len(self._rows), 0

@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from numbers import Integral
 from typing import Any
@@ -111,6 +111,17 @@ def for_each(
             _caller.release()
 
 
+@contextmanager
+def on_one_thread() -> Iterator[None]:
+    """Keep what is called from here on the calling thread, one of several that are at work."""
+    before = getattr(_worker, "busy", False)
+    _worker.busy = True
+    try:
+        yield
+    finally:
+        _worker.busy = before
+
+
 def _along(
     threads: int,
     function: Callable[[int], Any],
@@ -118,11 +129,8 @@ def _along(
     on_failure: Callable[[], Any] | None,
 ) -> None:
     """Work on the calling thread as the pool's threads do."""
-    _worker.busy = True
-    try:
+    with on_one_thread():
         _placed(0, threads, function, numbers, on_failure)
-    finally:
-        _worker.busy = False
 
 
 def _placed(
