@@ -1,6 +1,10 @@
 """Gaussian mixtures and k-means, fitted exactly and fast."""
 
+from typing import TYPE_CHECKING, Any
+
 from mixtura._errors import (
+    CheckpointError,
+    ClusterError,
     InputError,
     MissingDependencyError,
     MixturaError,
@@ -31,6 +35,8 @@ from mixtura.selection.uncertainty import ParameterUncertainty, bootstrap_parame
 
 __all__ = [
     "BootstrapLRT",
+    "CheckpointError",
+    "ClusterError",
     "Combination",
     "CrossValidation",
     "Evaluation",
@@ -48,6 +54,7 @@ __all__ = [
     "MixtureSearch",
     "ModelFileError",
     "NoiseMixture",
+    "OpenTable",
     "ParameterUncertainty",
     "Rater",
     "RatingMixture",
@@ -66,5 +73,18 @@ __all__ = [
     "kmeans_plusplus",
     "load",
     "m_step",
+    "open_table",
     "run_em",
 ]
+
+if TYPE_CHECKING:
+    from mixtura.io.opened import OpenTable, open_table
+
+
+def __getattr__(name: str) -> Any:
+    """Load what needs pyarrow once it is asked for."""
+    if name in ("OpenTable", "open_table"):
+        from mixtura.io import opened
+
+        return getattr(opened, name)
+    raise AttributeError(f"module 'mixtura' has no attribute '{name}'")

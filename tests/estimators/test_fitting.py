@@ -71,7 +71,8 @@ def starts(**params: Any) -> list[Mixture]:
     """Return the starts of an estimator."""
     estimator = GaussianMixture(3, **{"random_state": 0, **params})
     em = fitting.problem(estimator, X, None)
-    return [make() for make in fitting.start_functions(estimator, em, X)]
+    random = np.random.RandomState(estimator.random_state)
+    return [make() for make in fitting.start_functions(estimator, em, X, random)]
 
 
 def test_restarts_have_seeds_of_their_own() -> None:

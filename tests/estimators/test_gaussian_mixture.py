@@ -536,6 +536,14 @@ def test_model_files_hold_no_snapshots(X: Any, tmp_path: Path) -> None:
     assert (loaded.record, loaded.snapshots_) == (True, ())
 
 
+def test_effect_of_forget(X: Any) -> None:
+    steady, fading = (GaussianMixture(1, forget=value).fit(X) for value in (None, 0.6))
+    for _ in range(2):
+        steady.partial_fit(X + 5.0)
+        fading.partial_fit(X + 5.0)
+    assert (fading.means_ > steady.means_).all()
+
+
 def test_effects_are_tested_for_every_parameter() -> None:
     tested = {name.removeprefix("test_effect_of_") for name in globals()}
     tested |= {"weights_init", "means_init", "precisions_init"}

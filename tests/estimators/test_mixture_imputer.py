@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mixtura import GaussianMixture, InputError, MixtureImputer, load
-from mixtura.estimators import mixture_imputer
+from mixtura.estimators import imputer_fit
 from mixtura.model import FAMILIES
 
 
@@ -187,7 +187,7 @@ def test_constant_and_repeated_columns(X: Any) -> None:
 
 
 def test_the_parameters_that_are_passed_on_exist() -> None:
-    shared = set(mixture_imputer.PASSED_ON)
+    shared = set(imputer_fit.PASSED_ON)
     assert shared <= set(MixtureImputer().get_params()) & set(GaussianMixture().get_params())
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mixtura import InputError
-from mixtura.estimators import noise_fit
+from mixtura import GaussianMixture, InputError
+from mixtura.estimators import fitting, noise_fit
 from mixtura.estimators.noise_mixture import NoiseMixture
 from problems import problem
 
@@ -43,12 +43,14 @@ def test_where_too_few_rows_are_left_all_are() -> None:
 
 def test_large_tables_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(noise_fit, "SAMPLE_ROWS", 100)
-    assert cleaned(0.1) == [(90, pytest.approx(0.1))]
+    em = fitting.problem(GaussianMixture(), X, None)
+    (clean, share), *_ = noise_fit.without_noise(NoiseMixture(noise=0.1), em, X, None, RNG)
+    assert (clean.source.n_rows, share) == (90, pytest.approx(0.1))
 
 
 def test_scale_is_that_of_the_rows_without_noise() -> None:
     em, uniform, starts = noise_fit.problem_with_noise(
-        NoiseMixture(2, n_init=3, random_state=0), X, None, False
+        NoiseMixture(2, n_init=3, random_state=0), fitting.problem(GaussianMixture(2), X, None), X
     )
     assert em.floor is not None
     assert np.asarray(em.floor.matrix).max() < 1e-6

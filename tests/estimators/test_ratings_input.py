@@ -12,6 +12,7 @@ from scipy import sparse
 
 from mixtura import InputError
 from mixtura.estimators.ratings_input import Ids, ratings_of_one, read_ratings
+from reading import Opened
 
 MATRIX = np.array([[5.0, np.nan, 0.0], [np.nan, 2.0, np.nan]])
 TRIPLETS = ([0, 0, 1], [0, 2, 1], [5.0, 0.0, 2.0])
@@ -150,3 +151,14 @@ def test_ratings_of_one_user() -> None:
 def test_what_is_wrong_with_a_user_is_named(given: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         ratings_of_one(given, Ids("item", np.array(["a", "b"])))
+
+
+def test_tables_on_disk_are_ratings_by_name_or_a_matrix() -> None:
+    triplets = np.array([[7.0, 2.0, 3.5], [9.0, 2.0, 1.0], [7.0, 4.0, 2.0]])
+    found = read_ratings(Opened(triplets, names=["user", "item", "rating"]))
+    assert found.user_ids.names.tolist() == [7, 9]
+    assert found.item_ids.names.tolist() == [2, 4]
+    assert found.users.tolist() == [0, 1, 0]
+    assert found.values.tolist() == [3.5, 1.0, 2.0]
+    matrix = np.array([[1.0, np.nan], [2.0, 5.0]])
+    assert read_ratings(Opened(matrix)).values.tolist() == [1.0, 2.0, 5.0]

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
 
 from mixtura._errors import InputError, SingularCovarianceError
 from mixtura.algorithms.em import EM
 from mixtura.algorithms.restarts import Selection
 from mixtura.algorithms.stopping import Status
 from mixtura.estimators import fitting
+from mixtura.estimators.outside import Outside
 from mixtura.estimators.searching import Cell, search
 from mixtura.estimators.survey import in_form
 from mixtura.model import Mixture, family_named
@@ -23,6 +25,8 @@ from mixtura.model.families.base import FloatArray
 
 #: Most components that are tried; fewer where there are fewer rows.
 MOST = 9
+#: Rows outside memory that the search is for.
+SAMPLE_ROWS = 50_000
 #: Differences of BIC that more iterations may change.
 CLOSE = 6.0
 ALL_COLLAPSE = (
@@ -57,15 +61,39 @@ def fit(
     """
     check_starts(model)
     telling = counts(rows, weights)
-    sizes, n = sizes_for(telling), float(telling.sum())
+    sizes, n = sizes_for(int(np.count_nonzero(telling))), float(telling.sum())
     em = fitting.problem(with_size(model, sizes[-1]), rows, weights, incomplete)
+    cells = promising(model, searched(model, rows, weights, incomplete, sizes), n)
+    return best_of(model, em, rows, cells, n)
+
+
+def fit_outside(model: Any, outside: Outside) -> tuple[EM, Selection]:
+    """Return the same for rows outside memory, of which a sample says where to start."""
+    check_starts(model)
+    sizes = sizes_for(outside.survey.positive)
+    em = fitting.problem_outside(with_size(model, sizes[-1]), outside)
+    rng = np.random.default_rng(check_random_state(model.random_state).randint(2**31))
+    rows, weights = em.source.sample_rows(SAMPLE_ROWS, rng)
+    cells = searched(model, rows, weights, bool(np.isnan(rows).any()), sizes)
+    return best_of(model, em, None, cells, outside.survey.telling)
+
+
+def searched(
+    model: Any, rows: Any, weights: FloatArray | None, incomplete: bool, sizes: range
+) -> list[Cell]:
+    """Return what the search finds for each number of components."""
     free = {"callback": None, "reg_covar": "auto", "eigenvalue_ratio": None}  # these come later
     seeker = with_size(model, sizes[-1]).set_params(**free)
     cells = search(seeker, rows, weights, incomplete, [model.covariance_type], sizes)
     if len(cells) < len(sizes):  # interrupted
         raise KeyboardInterrupt
+    return cells
+
+
+def best_of(model: Any, em: EM, rows: Any, cells: list[Cell], n: float) -> tuple[EM, Selection]:
+    """Return the model's own fit of least BIC of those that start from cells."""
     fits, failures, ended = [], [], threading.Event()
-    for cell in promising(model, cells, n):
+    for cell in cells:
         first = None if cell.degenerate else start_of(cell, model.covariance_type)
         try:
             fits.append(fitted(with_size(model, cell.n_components), em, rows, first, ended, n))
@@ -119,9 +147,9 @@ def start_of(cell: Cell, covariance_type: str) -> Mixture:
     return Mixture(found.weights[order], found.means[order], covariances, family.name)
 
 
-def sizes_for(telling: FloatArray) -> range:
-    """Return the numbers of components to try on rows that count (n,)."""
-    return range(1, max(1, min(MOST, int(np.count_nonzero(telling)))) + 1)
+def sizes_for(n: int) -> range:
+    """Return the numbers of components to try on ``n`` rows that count."""
+    return range(1, max(1, min(MOST, n)) + 1)
 
 
 def with_size(model: Any, k: int) -> Any:

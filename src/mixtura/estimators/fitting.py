@@ -14,16 +14,19 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import EfficiencyWarning
-from sklearn.utils import check_random_state
 
 from mixtura._errors import InputError
+from mixtura.algorithms.acceleration import Path
 from mixtura.algorithms.em import EM, FitResult, Step
-from mixtura.algorithms.loop import asks_to_stop
+from mixtura.algorithms.loop import Progress, asks_to_stop
 from mixtura.algorithms.restarts import Selection, relative_floor, select
+from mixtura.algorithms.source import Source
 from mixtura.algorithms.starts import from_responsibilities, start_by
 from mixtura.algorithms.stopping import Status, Stopping, StoppingRule
 from mixtura.algorithms.total import covariance_of, total_statistics
+from mixtura.estimators import checkpoints, identity
 from mixtura.estimators.functional import check_structure, source_for
+from mixtura.estimators.outside import Outside
 from mixtura.estimators.validation import (
     check_count,
     check_magnitude,
@@ -32,11 +35,11 @@ from mixtura.estimators.validation import (
     start_array,
     start_mixture,
 )
-from mixtura.kernels import MASKED, work
-from mixtura.model import ConjugatePrior, Family, Mixture, family_named
+from mixtura.kernels import MASKED, Kernels, work
+from mixtura.model import ConjugatePrior, Family, Mixture, Statistics, family_named
 from mixtura.model.families.base import FloatArray
 from mixtura.model.mixture import as_finite, check_one_column, check_symmetric
-from mixtura.sources import SortedSource
+from mixtura.sources import MemorySource, SortedSource
 from mixtura.sources.threads import for_each
 
 logger = logging.getLogger("mixtura")
@@ -61,18 +64,44 @@ def problem(estimator: Any, rows: Any, weights: FloatArray | None, incomplete: b
     check_count(len(rows), weights, k)
     if incomplete and weights is not None:
         check_observed(rows, getattr(estimator, "feature_names_in_", None), weights)
-    family = family_named(estimator.covariance_type)
-    check_one_column(estimator.covariance_type, rows.shape[1])
-    ratio = estimator.eigenvalue_ratio
-    check_ratio(ratio, family)
+    family = structure(estimator, rows.shape[1])
     source, kernels = source_for(
         rows, weights, k, family.name, estimator.engine, estimator.n_jobs, incomplete=incomplete
     )
     if isinstance(source, SortedSource):
         warn_of_patterns(source, k, family.name)
+    return steps(estimator, source, kernels, rows)
+
+
+def problem_outside(estimator: Any, outside: Outside) -> EM:
+    """Return the E- and M-step for rows outside memory and the estimator's parameters."""
+    k = estimator.n_components
+    check_count(outside.survey.positive, None, k)
+    family = structure(estimator, outside.n_features)
+    source, kernels = outside.for_mixture(k, family.name, estimator.engine)
+    return steps(estimator, source, kernels, outside.survey.largest[None])
+
+
+def structure(estimator: Any, n_features: int) -> Family:
+    """Return the covariance structure, checked against the columns and other parameters."""
+    family = family_named(estimator.covariance_type)
+    check_one_column(estimator.covariance_type, n_features)
+    check_ratio(estimator.eigenvalue_ratio, family)
+    return family
+
+
+def steps(estimator: Any, source: Source, kernels: Kernels, rows: Any) -> EM:
+    """Return the E- and M-step on a source; ``rows`` tell which column holds large numbers."""
+    family = family_named(estimator.covariance_type)
     total = total_statistics(source, kernels, family)
     check_magnitude(total, rows)
-    auto = estimator.reg_covar == "auto"
+    return regularised(estimator, source, kernels, total, estimator.n_components)
+
+
+def regularised(estimator: Any, source: Source, kernels: Kernels, total: Statistics, k: int) -> EM:
+    """Return the steps for ``k`` components of a table whose statistics are ``total``."""
+    family = family_named(estimator.covariance_type)
+    ratio, auto = estimator.eigenvalue_ratio, estimator.reg_covar == "auto"
     ridge = 0.0 if auto else float(estimator.reg_covar)
     em = EM(source, kernels, family, total, ridge=ridge, reseed=True, ratio=ratio)
     em = with_prior(estimator, em, k)
@@ -117,40 +146,63 @@ def run(
     ``first`` takes the place of the first of them. ``ended`` is set where a callback says so, or a
     start has failed.
     """
-    starts = start_functions(estimator, em, rows)
-    if first is not None:
-        starts[0] = lambda: first
+    with (
+        verbose_logging(estimator.verbose),
+        checkpoints.kept(estimator, partial(identity.rows_in, em.source, estimator)) as kept,
+    ):
+        starts = start_functions(estimator, em, rows, kept.random)
+        if first is not None:
+            starts[0] = lambda: first
+        return run_each(estimator, em, starts, kept, ended or threading.Event())
+
+
+def run_each(
+    estimator: Any,
+    em: EM,
+    starts: list[Callable[[], Mixture]],
+    kept: checkpoints.Checkpoint,
+    ended: threading.Event,
+) -> Selection:
+    """Run EM from every start, but for what is kept of those, and return the best."""
     rule = (
         StoppingRule(Stopping.REMAINING, AUTO_TOL, em.source.weight)
         if estimator.tol == "auto"
         else StoppingRule(Stopping.MEAN, float(estimator.tol), em.source.weight)
     )
-
     source: Any = em.source
-    threads = source.threads if len(starts) > 1 else 1
+    in_memory = isinstance(source, MemorySource)  # elsewhere fits pass over the rows in turn
+    threads = source.threads if in_memory and len(starts) > 1 else 1
     single = replace(em, source=source.with_threads(1)) if threads > 1 else em
-    ended = threading.Event() if ended is None else ended
 
     def one(number: int) -> FitResult | None:
+        known: FitResult | None = kept.outcome(number)
+        if known is not None:
+            return known
         if ended.is_set():
+            kept.stopped = True
             return None
+        start: Mixture | Progress[Path] = kept.begun(number) or starts[number]()
         observe = observer(estimator, ended)
-        return single.run(
-            starts[number](),
+        result = single.run(
+            start,
             rule,
             estimator.max_iter,
             accelerate=estimator.tol == "auto" and em.ridge == 0.0,
             record=estimator.record,
             callback=observe,
             restart=number,
+            keep=kept.keeper(number),
         )
+        kept.finish(number, result, result.status)
+        return result
 
-    with verbose_logging(estimator.verbose):
-        each = partial(for_each, threads=threads, on_failure=ended.set)
-        return select(em, len(starts), one, each)
+    each = partial(for_each, threads=threads, on_failure=ended.set)
+    return select(em, len(starts), one, each)
 
 
-def start_functions(estimator: Any, em: EM, rows: Any) -> list[Callable[[], Mixture]]:
+def start_functions(
+    estimator: Any, em: EM, rows: Any, random: np.random.RandomState
+) -> list[Callable[[], Mixture]]:
     """Return one function per restart that makes its start; outright starts are made once."""
     previous = estimator.mixture_ if estimator.warm_start and hasattr(estimator, "means_") else None
     if previous is not None and fits(previous, em, estimator):
@@ -158,7 +210,7 @@ def start_functions(estimator: Any, em: EM, rows: Any) -> list[Callable[[], Mixt
     k, given = estimator.n_components, estimator.init_params
     complete = all(getattr(estimator, name) is not None for name in OUTRIGHT)
     n = estimator.n_init if isinstance(given, str) or callable(given) else 1
-    seed = check_random_state(estimator.random_state).randint(0, 2**31, size=4)
+    seed = random.randint(0, 2**31, size=4)
     children = np.random.SeedSequence(seed.tolist()).spawn(1 if complete else n)
 
     def make(child: np.random.SeedSequence) -> Mixture:
@@ -169,7 +221,8 @@ def start_functions(estimator: Any, em: EM, rows: Any) -> list[Callable[[], Mixt
             start = start_by(given, em, k, rng)
         else:
             legacy = np.random.RandomState(np.random.MT19937(child))
-            brought = given(read_only(rows), k, legacy) if callable(given) else given
+            called = callable(given) and rows is not None
+            brought = given(read_only(rows), k, legacy) if called else given
             start = from_given(brought, estimator, em, rows)
         return overridden(estimator, em, start)
 
@@ -186,7 +239,12 @@ def read_only(rows: Any) -> Any:
 def from_given(given: Any, estimator: Any, em: EM, rows: Any) -> Mixture:
     """Return the start that a Mixture, labels or responsibilities stand for."""
     source: Any = em.source
-    (n, d), k = rows.shape, estimator.n_components
+    n, d, k = source.n_rows, source.n_features, estimator.n_components
+    if rows is None and not isinstance(given, Mixture):
+        raise InputError(
+            "init_params holds a value for every row, or makes one, which needs the rows in "
+            "memory; pass a Mixture, or the name of a start."
+        )
     start = start_mixture(given, n, k, em.family.name)
     if isinstance(start, Mixture):
         if start.n_features != d:
@@ -314,6 +372,7 @@ def publish(estimator: Any, mixture: Mixture, dtype: Any, **facts: Any) -> None:
         "collapsed_": np.zeros(mixture.n_components, dtype=np.bool_),
         "snapshots_": (),
         "snapshot_lower_bounds_": np.empty(0),
+        "_weight": None,
     }
     for name, value in {**unknown, **facts}.items():
         setattr(estimator, name, value)

@@ -15,6 +15,7 @@ from mixtura.algorithms.em import EM, FitResult, Step
 from mixtura.algorithms.given import statistics_of
 from mixtura.algorithms.stopping import StoppingRule
 from mixtura.algorithms.total import total_statistics
+from mixtura.estimators.loading import loaded
 from mixtura.estimators.validation import (
     check_columns,
     check_finite,
@@ -296,6 +297,7 @@ def check_structure(name: str, mixture: Mixture) -> None:
 
 def checked_rows(X: ArrayLike, n_features: int | None) -> tuple[Any, bool]:
     """Return ``X`` as rows of float64 or float32, checked, and whether cells are missing."""
+    X = loaded(X, "This function")
     with naming_cells(X, allow_nan=True):
         rows = check_array(
             with_nan(X), dtype=[np.float64, np.float32], input_name="X", ensure_all_finite=False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,8 +20,9 @@ from mixtura._errors import InputError
 from mixtura.algorithms.em import EM, Step
 from mixtura.algorithms.restarts import Selection
 from mixtura.algorithms.starts import METHODS
-from mixtura.estimators import automatic, fitting, imputing
+from mixtura.estimators import automatic, checkpoints, fitting, imputing, online, outside
 from mixtura.estimators.functional import source_for
+from mixtura.estimators.loading import is_outside
 from mixtura.estimators.model_file import Saved
 from mixtura.estimators.validation import (
     check_columns,
@@ -108,6 +110,18 @@ class GaussianMixture(Saved, DensityMixin, BaseEstimator):
         is as large as the fitted mixture with its factorised covariances, some 16 *
         n_components * n_features * (n_features + 1) bytes where those are full; during the fit
         there are those of all starts. Model files do not hold them.
+    checkpoint : str or path-like, optional
+        File to keep the fit in while it goes on. Where it was killed or interrupted, the same fit
+        of the same data goes on from there, to the very same result; the file is removed at the
+        end. That of another fit is refused. The search of ``n_components='auto'`` has none.
+    checkpoint_every : str or float, default='30s'
+        Time between two checkpoints, such as ``'30s'``, ``'5min'`` or ``'1h'``, or a number of
+        seconds; with 0 there is one after every iteration.
+    forget : float or None, default=0.7
+        How ``partial_fit`` weighs what it has seen, above 0.5 and at most 1. The rows of a stream
+        that has grown to t times its first rows count as t ** forget times as many, so that
+        those seen last count more; the smaller, the sooner old ones fade. None, like 1, weighs
+        all rows alike.
 
     Attributes
     ----------
@@ -214,6 +228,8 @@ class GaussianMixture(Saved, DensityMixin, BaseEstimator):
         ],
         "callback": [callable, None],
         "record": ["boolean"],
+        **checkpoints.CONSTRAINTS,
+        "forget": [Interval(Real, 0.5, 1.0, closed="right"), None],
     }
 
     def __init__(
@@ -239,6 +255,9 @@ class GaussianMixture(Saved, DensityMixin, BaseEstimator):
         n_jobs: int | None = None,
         callback: Callable[[Step], Any] | None = None,
         record: bool = False,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_every: str | float = "30s",
+        forget: float | None = 0.7,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -260,6 +279,9 @@ class GaussianMixture(Saved, DensityMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.callback = callback
         self.record = record
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
+        self.forget = forget
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -294,6 +316,71 @@ class GaussianMixture(Saved, DensityMixin, BaseEstimator):
         self._fit(X, sample_weight)
         return self
 
+    def partial_fit(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> GaussianMixture:
+        r"""Add a chunk of rows to what was seen before, in memory that does not grow.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; a cell that is NaN is missing. The first chunk holds at least ``n_components``.
+        y : Ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative row weights; a weight of 2 counts as the row twice, 0 as its absence.
+
+        Returns
+        -------
+        GaussianMixture
+            The estimator. ``n_iter_`` counts the chunks, ``lower_bound_`` is the log-likelihood
+            per row of the last one under the parameters before it (of all rows, where these were
+            fitted anew), and ``status_`` is ``Status.ONLINE``.
+
+        Raises
+        ------
+        ValueError
+            If the chunk, the weights or a parameter cannot be used; the message names which.
+
+        Notes
+        -----
+        The first 10,000 rows (20 for each number in the means, if that is more) are kept, and
+        fitted as ``fit`` does each time that they have doubled, so that components may change
+        their numbers up to there. Then each chunk adds its statistics under the parameters of its
+        time,
+
+        .. math:: S \leftarrow \rho S + \sum_i v_i \, s(x_i; \theta), \qquad
+            \theta \leftarrow \operatorname{argmax} \, \ell(\theta; S),
+
+        which is stepwise EM [1]_; :math:`\rho` is 1 where ``forget`` is None. A component with
+        less than 1e-5 of the weight begins anew at the row of lowest density. What bounds the
+        covariances is relative to all rows seen.
+
+        After ``fit`` the stream goes on from there: its rows count with their weight, under the
+        fitted parameters. So it does for a model that was saved and loaded, which forgets as if
+        it had been fitted to all rows seen. Parameters from elsewhere (``from_parameters``) are
+        where the first rows start from.
+
+        References
+        ----------
+        .. [1] Cappe, O. & Moulines, E. (2009). On-line expectation-maximization algorithm for
+           latent data models. *JRSS B* 71(3). :doi:`10.1111/j.1467-9868.2009.00698.x`
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mixtura import GaussianMixture
+        >>> rng = np.random.default_rng(0)
+        >>> model = GaussianMixture(2, random_state=0)
+        >>> for _ in range(20):
+        ...     chunk = rng.normal(rng.choice([0.0, 9.0], size=(1000, 1)))
+        ...     model = model.partial_fit(chunk)
+        >>> sorted(model.means_[:, 0].round(1).tolist())
+        [0.0, 9.0]
+        """
+        online.update_mixture(self, X, sample_weight)
+        return self
+
     def fit_predict(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
     ) -> NDArray[np.int64]:
@@ -314,16 +401,28 @@ class GaussianMixture(Saved, DensityMixin, BaseEstimator):
             Component numbers, equal to those of ``fit(X).predict(X)``.
         """
         rows, incomplete = self._fit(X, sample_weight)
+        if rows is None:
+            return self.predict(X)
         return self._mapped("labels", self.mixture_, rows, incomplete, label_array)
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Any, bool]:
-        """Fit; return the rows, and whether cells of them are missing."""
+        """Fit; return the rows if they are in memory, and whether cells of them are missing."""
         if hasattr(self.init_params, "as_mixture"):
             raise InputError(
                 f"init_params is a {type(self.init_params).__name__}; fit it and pass "
                 "as_mixture(X), the mixture of its clusters."
             )
         self._validate_params()
+        checkpoints.check(self)
+        if is_outside(X):
+            afar = outside.opened(self, X, sample_weight)
+            if self.n_components == "auto":
+                em, selection = automatic.fit_outside(self, afar)
+            else:
+                em = fitting.problem_outside(self, afar)
+                selection = fitting.run(self, em, None)
+            self._publish(em, selection, afar.dtype)
+            return None, afar.survey.incomplete
         rows, incomplete = validated_table(self, X, fitting=True)
         weights = validated_weights(sample_weight, rows)
         if self.n_components == "auto":
@@ -351,6 +450,7 @@ class GaussianMixture(Saved, DensityMixin, BaseEstimator):
             collapsed_=np.array(selection.collapsed),
             snapshots_=result.snapshots,
             snapshot_lower_bounds_=result.log_likelihoods[: len(result.snapshots)] / weight,
+            _weight=float(weight),
         )
         for message in fitting.complaints(selection, getattr(self, "feature_names_in_", None)):
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
@@ -365,6 +465,9 @@ class GaussianMixture(Saved, DensityMixin, BaseEstimator):
 
     def _map(self, method: str, X: ArrayLike, out: Callable[[int, int], Any]) -> Any:
         mixture = self.mixture_  # before the rows, so that an unfitted estimator says so
+        if is_outside(X):
+            k = mixture.n_components
+            return outside.mapped(self, outside.METHODS_OF[method], X, lambda n: out(n, k))
         rows, incomplete = validated_table(self, X, fitting=False)
         return self._mapped(method, mixture, rows, incomplete, out)
 
@@ -453,6 +556,9 @@ class GaussianMixture(Saved, DensityMixin, BaseEstimator):
         float
             Weighted mean of ``score_samples(X)``, in nats.
         """
+        if is_outside(X):
+            total, weight, *_ = outside.totals(self, X, sample_weight)
+            return float(total / weight)
         log_prob = self.score_samples(X)
         return float(np.average(log_prob, weights=validated_weights(sample_weight, log_prob)))
 
@@ -471,8 +577,8 @@ class GaussianMixture(Saved, DensityMixin, BaseEstimator):
         float
             ``n_parameters * log(n) - 2 * log-likelihood``, with n the sum of the weights.
         """
-        total, counts = self._total(X, sample_weight)
-        return criteria.bic(total, self._n_parameters(), float(counts.sum()))
+        total, n, _ = self._total(X, sample_weight)
+        return criteria.bic(total, self._n_parameters(), n)
 
     def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return Akaike's information criterion; lower is better.
@@ -521,18 +627,28 @@ class GaussianMixture(Saved, DensityMixin, BaseEstimator):
         >>> round(gm.icl(rows) - gm.bic(rows), 6), round(gm.icl([[4.5]]) - gm.bic([[4.5]]), 6)
         (0.0, 1.386294)
         """
-        total, counts = self._total(X, sample_weight)
-        unsure = criteria.fuzziness(self.predict_proba(X), counts)
-        return criteria.icl(total, self._n_parameters(), float(counts.sum()), unsure)
+        total, n, unsure = self._total(X, sample_weight, unsure=True)
+        return criteria.icl(total, self._n_parameters(), n, unsure)
 
-    def _total(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, FloatArray]:
-        """Return the log-likelihood of the rows, and the weight of each that counts."""
-        log_prob = self.score_samples(X)
-        weights = validated_weights(sample_weight, log_prob)
-        counts = criteria.counts(np.asarray(with_nan(X), dtype=np.float64), weights)
-        if not counts.any():
+    def _total(
+        self, X: ArrayLike, sample_weight: ArrayLike | None, *, unsure: bool = False
+    ) -> tuple[float, float, criteria.Fuzziness]:
+        """Return the log-likelihood, the weight of the rows that count, and how unsure they are."""
+        fuzziness = criteria.Fuzziness()
+        if is_outside(X):
+            sums = outside.totals(self, X, sample_weight, unsure=unsure)
+            total, _, n, surprise = (float(each) for each in sums)
+            fuzziness = criteria.Fuzziness(surprise=surprise)
+        else:
+            log_prob = self.score_samples(X)
+            weights = validated_weights(sample_weight, log_prob)
+            counts = criteria.counts(np.asarray(with_nan(X), dtype=np.float64), weights)
+            total, n = float(counts @ log_prob), float(counts.sum())
+            if unsure:
+                fuzziness = criteria.fuzziness(self.predict_proba(X), counts)
+        if n == 0:
             raise InputError("X has no row with an observed cell that counts; there is no BIC.")
-        return float(counts @ log_prob), counts
+        return total, n, fuzziness
 
     def _n_parameters(self) -> int:
         return self.mixture_.n_parameters()
@@ -624,6 +740,9 @@ class GaussianMixture(Saved, DensityMixin, BaseEstimator):
         """
         mixture = self.mixture_
         imputing.check_request(kind, n_draws, return_std)
+        if is_outside(X):
+            imputing.check_outside(kind, return_std)
+            return outside.filled(self, "impute", X)
         rows, _ = validated_table(self, X, fitting=False)
         check_columns(rows, mixture.n_features)
         if kind == "mean":

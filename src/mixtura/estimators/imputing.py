@@ -99,3 +99,13 @@ def check_request(kind: str, n_draws: Any, return_std: bool) -> None:
         raise InputError(f"n_draws={n_draws} needs kind='draw': there is only one mean.")
     if kind == "draw" and return_std:
         raise InputError("return_std=True needs kind='mean': the spread of draws shows it.")
+
+
+def check_outside(kind: str, return_std: bool = False) -> None:
+    """Raise unless ``impute`` can fill in rows outside memory, a block at a time."""
+    if kind != "mean" or return_std:
+        what = "return_std=True" if kind == "mean" else f"kind={kind!r}"
+        raise InputError(
+            f"{what} needs the rows in memory; a table on disk or a Dask collection is filled in "
+            "with kind='mean'."
+        )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import reprlib
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from os import PathLike
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,14 +19,17 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from mixtura._errors import InputError
 from mixtura.algorithms.holes import column_means
-from mixtura.algorithms.kmeans import Clustering, cluster
-from mixtura.algorithms.loop import asks_to_stop
+from mixtura.algorithms.kmeans import Clustering, Standing, cluster
+from mixtura.algorithms.loop import Progress, asks_to_stop
 from mixtura.algorithms.seeding import METHODS, chosen_rows, means_for, rows_at, seed
 from mixtura.algorithms.source import OneBlock, Source
+from mixtura.algorithms.stepwise import held_by
 from mixtura.algorithms.stopping import Status
+from mixtura.estimators import checkpoints, identity, online
 from mixtura.estimators.centres import MISSING, CentreModel, in_dtype, source_of
 from mixtura.estimators.fitting import check_positive, logger, read_only, verbose_logging
 from mixtura.estimators.functional import checked_rows
+from mixtura.estimators.loading import is_outside
 from mixtura.estimators.validation import (
     check_count,
     check_observed,
@@ -38,6 +43,8 @@ from mixtura.model import family_named
 from mixtura.model.families.base import FloatArray
 from mixtura.model.mixture import as_finite
 from mixtura.sources import MemorySource
+
+C = TypeVar("C", bound=Clustering)
 
 #: Starts with ``n_init='auto'`` where each may be a poor one.
 AUTO_STARTS = 10
@@ -124,13 +131,26 @@ class KMeans(CentreModel):
     record : bool, default=False
         Keep the centres of every iteration in ``snapshots_``, to look at the fit afterwards: as
         many bytes for each as ``cluster_centers_`` has. Model files do not hold them.
+    checkpoint : str or path-like, optional
+        File to keep the fit in while it goes on. Where it was killed or interrupted, the same fit
+        of the same data goes on from there, to the very same result; the file is removed at the
+        end. That of another fit is refused.
+    checkpoint_every : str or float, default='30s'
+        Time between two checkpoints, such as ``'30s'``, ``'5min'`` or ``'1h'``, or a number of
+        seconds; with 0 there is one after every iteration.
+    forget : float or None, default=0.7
+        How ``partial_fit`` weighs what it has seen, above 0.5 and at most 1. The rows of a stream
+        that has grown to t times its first rows count as t ** forget times as many, so that
+        those seen last count more; the smaller, the sooner old ones fade. None, like 1, weighs
+        all rows alike.
 
     Attributes
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, n_features)
         The centres, in the dtype of the rows.
     labels_ : ndarray of int32 of shape (n_samples,)
-        Number of the nearest centre of each row of the fit, equal to ``predict(X)``.
+        Number of the nearest centre of each row of the fit, equal to ``predict(X)``; there are
+        none of rows outside memory.
     inertia_ : float
         Weighted sum of squared distances of the rows from their centres, in float64; over the
         observed cells where some are missing.
@@ -158,6 +178,12 @@ class KMeans(CentreModel):
     :math:`\sum_i v_i \min_j \sum_{c \in O_i} (x_{ic} - c_{jc})^2` for the observed columns
     :math:`O_i` of row i. Distances are not scaled up by what is missing, so that a row counts for
     as much as it shows. One that shows nothing is in the first cluster.
+
+    Of rows outside memory, tables on disk and Dask collections, nothing is kept from one pass to
+    the next, nor are there ``labels_``; from the same centres the fit goes through those that it
+    goes through in memory. ``'k-means++'`` and ``'random'`` draw from a sample of some 65,000
+    rows, and of 20 a cluster at least; ``'k-means||'`` passes over all rows seven times. A
+    callable ``init`` and algorithms with bounds need the rows in memory.
 
     References
     ----------
@@ -201,6 +227,8 @@ class KMeans(CentreModel):
         "engine": [StrOptions(set(ENGINES))],
         "callback": [callable, None],
         "record": ["boolean"],
+        **checkpoints.CONSTRAINTS,
+        "forget": [Interval(Real, 0.5, 1.0, closed="right"), None],
     }
 
     def __init__(
@@ -218,6 +246,9 @@ class KMeans(CentreModel):
         engine: str = "auto",
         callback: Callable[[KMeansStep], Any] | None = None,
         record: bool = False,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_every: str | float = "30s",
+        forget: float | None = 0.7,
     ) -> None:
         self.n_clusters = n_clusters
         self.init = init
@@ -231,6 +262,9 @@ class KMeans(CentreModel):
         self.engine = engine
         self.callback = callback
         self.record = record
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
+        self.forget = forget
 
     @property
     def _allow_nan(self) -> bool:
@@ -243,7 +277,8 @@ class KMeans(CentreModel):
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows; float32 is kept, everything else becomes float64. Sums are float64 always.
-            NaN stands for a missing cell.
+            NaN stands for a missing cell. A table from ``open_table``, or a Dask array or
+            dataframe, is passed over where it is.
         y : Ignored
             Present by convention.
         sample_weight : array-like of shape (n_samples,), optional
@@ -262,9 +297,62 @@ class KMeans(CentreModel):
         self._fit(X, sample_weight)
         return self
 
+    def partial_fit(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> KMeans:
+        """Add a chunk of rows to what was seen before, in memory that does not grow.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; NaN stands for a missing cell. The first chunk holds at least ``n_clusters``.
+        y : Ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative row weights; a weight of 2 counts as the row twice, 0 as its absence.
+
+        Returns
+        -------
+        KMeans
+            The estimator, with ``labels_`` and ``inertia_`` of the chunk. ``n_iter_`` counts the
+            chunks, and ``status_`` is ``Status.ONLINE``.
+
+        Raises
+        ------
+        ValueError
+            If the chunk, the weights or a parameter cannot be used; the message names which.
+
+        Notes
+        -----
+        The first 10,000 rows (20 for each number in the centres, if that is more) are kept, and
+        fitted as ``fit`` does each time that they have doubled. Then the rows of a chunk change
+        their clusters until they settle, or for ten passes, and stay. With ``forget=None`` each
+        centre is the mean of all rows that its cluster has got. A cluster with less than 1e-5 of
+        the weight is placed anew on the chunk's row farthest from its centre. After ``fit``, or
+        for a model that was loaded, the stream goes on from the clusters there are.
+
+        Examples
+        --------
+        >>> from mixtura import KMeans
+        >>> model = KMeans(2, forget=None).fit([[0.0], [2.0], [9.0]])
+        >>> sorted(model.partial_fit([[4.0], [10.0]]).cluster_centers_[:, 0].tolist())
+        [2.0, 9.5]
+        """
+        online.update_clusters(self, X, sample_weight, best_run)
+        return self
+
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Any, bool]:
-        """Fit; return the rows, and whether cells of them are missing."""
+        """Fit; return the rows if they are in memory, and whether cells of them are missing."""
         self._validate_params()
+        checkpoints.check(self)
+        if is_outside(X):
+            from mixtura.estimators import centres_outside  # which imports this module
+
+            settled, weight, self.snapshots_ = centres_outside.best_run(self, X, sample_weight)
+            self._publish(settled, (settled.held, weight))
+            self.__dict__.pop("labels_", None)  # of other rows
+            warn_of_empty(np.flatnonzero(settled.rows), self.n_clusters, depth=1)
+            return None, False
         rows, holes = validated_table(
             self, X, fitting=True, min_rows=1, missing=MISSING, allow_nan=self._allow_nan
         )
@@ -275,13 +363,18 @@ class KMeans(CentreModel):
             check_observed(rows, getattr(self, "feature_names_in_", None), weights)
         source = source_of(rows, weights, self.n_clusters, self.n_jobs)
         best, self.snapshots_ = recorded_run(self, source, holes)
-        self.cluster_centers_ = best.centres
+        held = held_by(best.labels, rows, weights, self.n_clusters)
+        self._publish(best, (held, source.weight))
         self.labels_ = best.labels
+        warn_of_empty(best.labels, self.n_clusters, depth=1)
+        return rows, holes
+
+    def _publish(self, best: Clustering, held: tuple[FloatArray, float]) -> None:
+        self.cluster_centers_ = best.centres
         self.inertia_ = best.inertia
         self.n_iter_ = best.n_iter
         self.status_ = best.status
-        warn_of_empty(best.labels, self.n_clusters, depth=1)
-        return rows, holes
+        self._held, self._online = held, None
 
     def fit_predict(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
@@ -302,8 +395,8 @@ class KMeans(CentreModel):
         ndarray of shape (n_samples,)
             Cluster numbers, ``labels_``.
         """
-        self._fit(X, sample_weight)
-        return self.labels_
+        rows, _ = self._fit(X, sample_weight)
+        return self.predict(X) if rows is None else self.labels_
 
     def fit_transform(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
@@ -324,7 +417,8 @@ class KMeans(CentreModel):
         ndarray of shape (n_samples, n_clusters)
             Distances, as ``transform`` returns them.
         """
-        return self._distances(*self._fit(X, sample_weight))
+        rows, holes = self._fit(X, sample_weight)
+        return self.transform(X) if rows is None else self._distances(rows, holes)
 
 
 def best_run(estimator: KMeans, source: MemorySource, holes: bool = False) -> Clustering:
@@ -345,28 +439,80 @@ def recorded_run(
         "holes": holes,
     }
     tol = estimator.tol * mean_variance(source, holes) if estimator.tol else 0.0
-    best: Clustering | None = None
-    kept: list[NDArray[Any]] = []
-    with verbose_logging(estimator.verbose):
-        for restart, centres in enumerate(starts(estimator, source, holes)):
-            snapshots = [centres] if estimator.record else []
-            run = cluster(
-                source,
-                centres,
-                passes_for(source.X, len(centres), shift_of(centres), **how),
-                tol=tol,
-                max_iter=estimator.max_iter,
-                on_step=observer(estimator, restart, snapshots),
-            )
-            if best is None or run.inertia < best.inertia * (1.0 - SAME_INERTIA):
-                best, kept = run, snapshots
-            if run.status is Status.CALLBACK:
+
+    def run(start: Any, **watched: Any) -> Clustering:
+        begun = isinstance(start, Progress)
+        shift = start.state.shift if begun else shift_of(start)
+        passes = passes_for(source.X, estimator.n_clusters, shift, **how)
+        return cluster(source, start, passes, tol=tol, max_iter=estimator.max_iter, **watched)
+
+    best, snapshots = best_of(
+        estimator,
+        partial(starts, estimator, source, holes),
+        run,
+        partial(identity.rows_in, source, estimator),
+    )
+    if len(best.labels) == 0:  # a checkpoint has the centres alone
+        best = replace(best, labels=nearest(source, best.centres, how))
+    return best, snapshots
+
+
+def best_of(
+    estimator: Any,
+    starts: Callable[[np.random.RandomState], Iterator[Callable[[], NDArray[Any]]]],
+    run: Callable[..., C],
+    data: Callable[[], dict[str, Any]],
+) -> tuple[C, tuple[NDArray[Any], ...]]:
+    """Return the run of least inertia of every start, and its centres if they are recorded.
+
+    ``starts(random)`` yields what makes the centres of each, and ``run(start, on_step=, keep=)``
+    goes on from centres, or from the progress that a checkpoint has. Runs that it has the outcome
+    of come without labels. ``data`` describes the rows for it.
+    """
+    best: tuple[C, tuple[NDArray[Any], ...]] | None = None
+    with verbose_logging(estimator.verbose), checkpoints.kept(estimator, data) as kept:
+        for restart, first in enumerate(starts(kept.random)):
+            found = kept.outcome(restart) or run_of(estimator, run, restart, first, kept)
+            if best is None or found[0].inertia < best[0].inertia * (1.0 - SAME_INERTIA):
+                best = found
+            if found[0].status is Status.CALLBACK:
                 break
     assert best is not None
-    return best, tuple(kept)
+    return best
 
 
-def warn_of_empty(labels: Labels, k: int, depth: int = 0) -> None:
+def run_of(
+    estimator: Any,
+    run: Callable[..., C],
+    restart: int,
+    first: Callable[[], NDArray[Any]],
+    kept: checkpoints.Checkpoint,
+) -> tuple[C, tuple[NDArray[Any], ...]]:
+    """Return what a start leads to, and its centres if they are recorded."""
+    begun, take = kept.begun(restart), kept.keeper(restart)
+    start: Any = first() if begun is None else begun
+    snapshots = ([start] if begun is None else list(begun.snapshots)) if estimator.record else []
+
+    def keep(progress: Progress[Standing]) -> None:
+        assert take is not None
+        take(replace(progress, snapshots=tuple(snapshots)))
+
+    on_step = observer(estimator, restart, snapshots)
+    reached = run(start, on_step=on_step, keep=None if take is None else keep)
+    found = tuple(snapshots)
+    kept.finish(restart, (replace(reached, labels=reached.labels[:0]), found), reached.status)
+    return reached, found
+
+
+def nearest(source: MemorySource, centres: NDArray[Any], how: dict[str, Any]) -> Labels:
+    """Return the number of the nearest centre of each row, as runs of k-means end with."""
+    passes = passes_for(source.X, len(centres), shift_of(centres), **how)
+    passes.aim(centres)
+    source.map_parts(passes.assign)
+    return passes.labels
+
+
+def warn_of_empty(labels: NDArray[Any], k: int, depth: int = 0) -> None:
     """Warn whoever called ``fit``, ``depth`` calls above the caller, of clusters without rows."""
     found = np.count_nonzero(np.bincount(labels, minlength=k))
     if found < k:
@@ -378,19 +524,21 @@ def warn_of_empty(labels: Labels, k: int, depth: int = 0) -> None:
         )
 
 
-def starts(estimator: KMeans, source: MemorySource, holes: bool) -> Iterator[NDArray[Any]]:
-    """Yield the centres (k, d) of each start."""
+def starts(
+    estimator: KMeans, source: MemorySource, holes: bool, state: np.random.RandomState
+) -> Iterator[Callable[[], NDArray[Any]]]:
+    """Yield what makes the centres (k, d) of each start."""
     init, k = estimator.init, estimator.n_clusters
-    state = check_random_state(estimator.random_state)
     ordered = in_order(source) if isinstance(init, str) else source
     for _ in range(n_starts(estimator)):
         if isinstance(init, str):
             rng = generator(state)
-            yield seed(ordered, k, init, rng, engine=estimator.engine, holes=holes)
-        elif callable(init):
-            yield returned_centres(init(read_only(source.X), k, random_state=state), source, k)
+            yield partial(seed, ordered, k, init, rng, engine=estimator.engine, holes=holes)
+        elif callable(init):  # of every start, as it may draw from the state
+            given = init(read_only(source.X), k, random_state=state)
+            yield partial(returned_centres, given, source, k)
         else:
-            yield given_centres(init, source, k)
+            yield partial(given_centres, init, (k, source.n_features), source.X.dtype)
 
 
 def in_order(source: MemorySource) -> Source:
@@ -424,7 +572,7 @@ def n_starts(estimator: KMeans) -> int:
         warnings.warn(
             f"init holds the centres to start from: one start is run, not n_init={n}.",
             RuntimeWarning,
-            stacklevel=6,
+            stacklevel=7,
         )
         return 1
     return int(n)
@@ -441,17 +589,15 @@ def returned_centres(given: Any, source: MemorySource, k: int) -> NDArray[Any]:
             f"the callable init returned {reprlib.repr(given)}; it must return an array of "
             f"{k} rows and {source.n_features} columns."
         )
-    return given_centres(array, source, k)
+    return given_centres(array, (k, source.n_features), source.X.dtype)
 
 
-def given_centres(given: Any, source: MemorySource, k: int) -> NDArray[Any]:
+def given_centres(given: Any, shape: tuple[int, int], dtype: Any) -> NDArray[Any]:
     """Return centres (k, d) that a user brings, in the dtype of the rows."""
     centres = as_finite("init", given)
-    if centres.shape != (k, source.n_features):
-        raise InputError(
-            f"init has shape {centres.shape}; this fit needs {(k, source.n_features)}."
-        )
-    return in_dtype(centres, source.X.dtype, "init")
+    if centres.shape != shape:
+        raise InputError(f"init has shape {centres.shape}; this fit needs {shape}.")
+    return in_dtype(centres, dtype, "init")
 
 
 def mean_variance(source: MemorySource, holes: bool = False) -> float:

@@ -25,16 +25,18 @@ from mixtura.algorithms.mini_batch import (
     batches,
     nested,
 )
+from mixtura.estimators import centres_outside
 from mixtura.estimators.centres import MISSING, CentreModel, in_dtype, source_of
 from mixtura.estimators.fitting import logger, verbose_logging
 from mixtura.estimators.k_means import KMeans, best_run, mean_variance, warn_of_empty
+from mixtura.estimators.loading import is_outside
 from mixtura.estimators.validation import (
     check_count,
     check_squares,
     validated_rows,
     validated_weights,
 )
-from mixtura.kernels.kmeans import Passes, passes_for, shift_of
+from mixtura.kernels.kmeans import Labels, Passes, passes_for, shift_of
 from mixtura.model.families.base import FloatArray
 from mixtura.sources import MemorySource
 
@@ -115,6 +117,11 @@ class MiniBatchKMeans(CentreModel):
     is the table, where this is Lloyd's algorithm. At most half the table, and 128 MiB, are
     copied for the batches; an index takes eight bytes a row.
 
+    Of rows outside memory, tables on disk and Dask collections, batches are of a sample of at most
+    128 MiB, and of a quarter of a table's budget. Passes over all rows follow, until one lowers the
+    inertia by less than its standard error, or, with ``max_no_improvement=None``, no centre moves.
+    There are no ``labels_``, and ``inertia_`` is always of all rows.
+
     References
     ----------
     .. [1] Newling, J. & Fleuret, F. (2016). Nested mini-batch k-means. *NIPS* 29.
@@ -189,7 +196,8 @@ class MiniBatchKMeans(CentreModel):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows; float32 is kept, everything else becomes float64. Sums are float64 always.
+            Rows; float32 is kept, everything else becomes float64. Sums are float64 always. A
+            table from ``open_table``, or a Dask array or dataframe, is read where it is.
         y : Ignored
             Present by convention.
         sample_weight : array-like of shape (n_samples,), optional
@@ -206,6 +214,9 @@ class MiniBatchKMeans(CentreModel):
         ValueError
             If the table, the weights or a parameter cannot be used; the message names which.
         """
+        if is_outside(X):
+            self._fit_outside(X, sample_weight)
+            return self
         rows, weights = self._validated(X, sample_weight, first=True)
         state = self._state()
         with verbose_logging(self.verbose):
@@ -269,6 +280,39 @@ class MiniBatchKMeans(CentreModel):
         self._publish(rows, weights, result)
         return self
 
+    def fit_predict(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> Labels:
+        """Find the clusters of the rows and return that of each.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : Ignored
+            Present by convention.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative row weights.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Cluster numbers, as ``predict`` returns them.
+        """
+        self.fit(X, sample_weight=sample_weight)
+        return self.labels_ if hasattr(self, "labels_") else self.predict(X)
+
+    def _fit_outside(self, X: Any, sample_weight: ArrayLike | None) -> None:
+        self._check_parameters()
+        with verbose_logging(self.verbose):
+            done, weight, self.n_steps_ = centres_outside.nested_run(self, X, sample_weight)
+        self.n_iter_, self.inertia_ = done.n_iter, done.inertia
+        self.cluster_centers_ = done.centres
+        self.__dict__.pop("labels_", None)  # of other rows
+        seen = np.full(self.n_clusters, weight)
+        self._stream = Stream(done.centres.astype(np.float64), done.held[:, 0], seen)
+        warn_of_empty(np.flatnonzero(done.rows), self.n_clusters, depth=1)
+
     def _nested(self, rows: Any, weights: FloatArray | None, state: Any) -> Nested:
         """Return what growing batches of the rows lead to."""
         most = min(len(rows) // 2, COPY_BYTES // max(1, rows[0].nbytes))
@@ -321,9 +365,9 @@ class MiniBatchKMeans(CentreModel):
             total = n if weights is None else weights.sum()
             self.inertia_ = float(result.inertia * total / batch.source.weight)
 
-    def _report(self, n_rows: int, step: Step) -> None:
+    def _report(self, n_rows: int, step: Step | float) -> None:
         if self.verbose:
-            shift = float(step.shifts @ step.shifts)
+            shift = float(step.shifts @ step.shifts) if isinstance(step, Step) else step
             logger.info("batch of %d rows: squared shift of the centres %.6g", n_rows, shift)
 
     def _init_size(self) -> int:
@@ -345,15 +389,18 @@ class MiniBatchKMeans(CentreModel):
     def _passes(self, rows: Any, centres: NDArray[Any]) -> Passes:
         return passes_for(rows, self.n_clusters, shift_of(centres), engine=self.engine, holes=False)
 
-    def _validated(
-        self, X: ArrayLike, sample_weight: ArrayLike | None, *, first: bool
-    ) -> tuple[Any, FloatArray | None]:
+    def _check_parameters(self) -> None:
         self._validate_params()
         if self.init_size is not None and self.init_size < self.n_clusters:
             raise InputError(
                 f"init_size={self.init_size} is less than n_clusters={self.n_clusters}; every "
                 "cluster starts from a row of its own."
             )
+
+    def _validated(
+        self, X: ArrayLike, sample_weight: ArrayLike | None, *, first: bool
+    ) -> tuple[Any, FloatArray | None]:
+        self._check_parameters()
         rows = validated_rows(self, X, fitting=first, min_rows=1, missing=MISSING)
         weights = validated_weights(sample_weight, rows)
         if first:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
-from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -15,28 +13,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from mixtura.algorithms.em import EM
-from mixtura.algorithms.restarts import Selection
-from mixtura.algorithms.source import OneBlock
-from mixtura.algorithms.starts import filled, standardised, tightest, trials
 from mixtura.algorithms.stopping import Status
-from mixtura.algorithms.total import covariance_of
-from mixtura.estimators import fitting, imputing
-from mixtura.estimators.automatic import sizes_for
-from mixtura.estimators.gaussian_mixture import GaussianMixture
+from mixtura.estimators import imputing, outside
+from mixtura.estimators.imputer_fit import Afar, Inside, best_model, fitted_model
+from mixtura.estimators.loading import is_outside
 from mixtura.estimators.validation import validated_table
-from mixtura.model import STRUCTURES, ConjugatePrior, Mixture
-from mixtura.model.criteria import counts
-from mixtura.model.families import family_named
-from mixtura.model.families.base import FloatArray
+from mixtura.model import STRUCTURES
 from mixtura.model.sampling import generator
-
-#: Rows that the columns' own variances count for beside those of the table.
-VARIANCE_ROWS = 1.0
-#: Rows in each component that the common covariance counts for, per column.
-ROWS_PER_COLUMN = 2.0
-#: Parameters that the mixture has too.
-PASSED_ON = ("tol", "n_init", "max_iter", "random_state", "n_jobs")
 
 
 class MixtureImputer(TransformerMixin, BaseEstimator):
@@ -177,11 +160,11 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
             message names which.
         """
         self._validate_params()
-        rows, incomplete = validated_table(self, X, fitting=True)
+        table = Afar(self, X) if is_outside(X) else Inside(self, X)
         if isinstance(self.n_components, str):
-            self.model_, self.n_iter_ = best_model(self, rows, incomplete)
+            self.model_, self.n_iter_ = best_model(self, table)
         else:
-            self.model_, self.n_iter_ = fitted_model(self, self.n_components, rows, incomplete)
+            self.model_, self.n_iter_ = fitted_model(self, self.n_components, table)
         if hasattr(self, "feature_names_in_"):
             self.model_.feature_names_in_ = self.feature_names_in_
         if self.model_.status_ is Status.MAX_ITER:
@@ -195,7 +178,7 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
         if self.add_indicator:
             from sklearn.impute import MissingIndicator  # brings much of scikit-learn with it
 
-            self.indicator_ = MissingIndicator(error_on_new=False).fit(rows)
+            self.indicator_ = MissingIndicator(error_on_new=False).fit(table.pattern())
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[Any]:
@@ -212,6 +195,10 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
             Observed cells as they are; float32 stays float32.
         """
         check_is_fitted(self, "model_")
+        if is_outside(X):
+            imputing.check_outside(self.kind)
+            more = len(self.indicator_.features_) if self.add_indicator else 0
+            return outside.filled(self, "transform", X, more)
         rows, _ = validated_table(self, X, fitting=False)
         mixture = self.model_.mixture_
         if self.kind == "mean":
@@ -246,70 +233,3 @@ class MixtureImputer(TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def best_model(imputer: MixtureImputer, rows: Any, incomplete: bool) -> tuple[GaussianMixture, int]:
-    """Return the mixture of least BIC among those of any number of components, and its updates."""
-    sizes = sizes_for(counts(rows))
-    found = [fitted_model(imputer, k, rows, incomplete) for k in sizes]
-    sound = [each for each in found if not each[0].collapsed_.any()]
-    return min(sound or found[:1], key=lambda each: each[0].bic(rows))
-
-
-def fitted_model(
-    imputer: MixtureImputer, k: int, rows: Any, incomplete: bool
-) -> tuple[GaussianMixture, int]:
-    """Return the mixture of both stages (docs/guide, equation 35), and how many updates it took."""
-    family = family_named(imputer.covariance_type)
-    weight = imputer.shrinkage
-    if isinstance(weight, str):
-        weight = ROWS_PER_COLUMN * rows.shape[1]
-    shared = {name: getattr(imputer, name) for name in PASSED_ON}
-    common = GaussianMixture(k, covariance_type="tied", **shared)
-    em = fitting.problem(common, rows, None, incomplete)
-    assert em.total is not None
-    assert em.floor is not None
-    variances = np.diag(covariance_of(em.total).diagonal())
-    target = em.family.floored(variances, em.floor)
-    view = OneBlock(standardised(filled(rows, em), em), np.ones(len(rows)))
-    common.init_params = partial(clusters, view)
-    first = fitting.run(common, shrunk(em, target, min(weight, VARIANCE_ROWS)), rows)
-    if family.name == "tied":
-        common.init_params = "kmeans"
-        return published(common, first, rows.dtype), first.result.n_iter
-    start = first.result.mixture
-    covariances = family.pooled(start.covariances, k)
-    model = GaussianMixture(k, covariance_type=imputer.covariance_type, **shared)
-    model.init_params = Mixture(start.weights, start.means, covariances, family.name)
-    if family.correlated:  # what is known of the table is known
-        em = replace(em, family=family)
-    else:
-        em = fitting.problem(model, rows, None, incomplete)
-    second = fitting.run(model, shrunk(em, start.covariances, weight), rows)
-    published(model.set_params(init_params="kmeans"), second, rows.dtype)
-    return model, first.result.n_iter + second.result.n_iter
-
-
-def clusters(view: OneBlock, X: Any, k: int, random_state: Any) -> NDArray[Any]:
-    """Return labels (n,) by the best of a few runs of k-means on a table that is filled in."""
-    return tightest(trials([view], k, generator(random_state), "auto")).labels
-
-
-def shrunk(em: EM, target: FloatArray, weight: float) -> EM:
-    """Return an EM that draws covariances to a target, if that weighs anything."""
-    return replace(em, prior=ConjugatePrior.towards(target, weight)) if weight > 0 else em
-
-
-def published(model: GaussianMixture, selection: Selection, dtype: Any) -> GaussianMixture:
-    """Return a model with the mixture that was selected; its objective was no likelihood."""
-    result = selection.result
-    fitting.publish(
-        model,
-        result.mixture,
-        dtype,
-        converged_=result.converged,
-        status_=result.status,
-        n_iter_=result.n_iter,
-        collapsed_=np.array(selection.collapsed),
-    )
-    return model

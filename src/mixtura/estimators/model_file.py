@@ -21,6 +21,8 @@ from mixtura.io.model_file import check_arrays, read_model, write_model
 from mixtura.model import Mixture
 
 ARRAYS = ("weights", "means", "covariances")
+#: Settings that are about where a fit was run.
+OF_A_RUN = ("checkpoint", "checkpoint_every")
 SCALARS = (str, int, float, bool, type(None))
 
 
@@ -52,7 +54,9 @@ def save(estimator: Any, path: str | Path) -> None:
     arrays, facts = KINDS[kind].describe(estimator)
     metadata = {
         "kind": kind,
-        "settings": {key: plain(v) for key, v in params.items() if is_plain(v)},
+        "settings": {
+            key: plain(v) for key, v in params.items() if is_plain(v) and key not in OF_A_RUN
+        },
         "feature_names": None if names is None else [str(name) for name in names],
         **facts,
     }
@@ -125,6 +129,7 @@ def describe_mixture(estimator: Any) -> tuple[list[NDArray[Any]], dict[str, Any]
         "restarts": [float(value) for value in estimator.restarts_],
         "n_best_restarts": int(estimator.n_best_restarts_),
         "collapsed": [bool(value) for value in estimator.collapsed_],
+        "weight": getattr(estimator, "_weight", None),  # what partial_fit goes on from
     }
 
 
@@ -147,8 +152,16 @@ def restore_mixture(arrays: list[NDArray[Any]], metadata: dict[str, Any]) -> Any
         restarts_=np.array(metadata["restarts"]),
         n_best_restarts_=metadata["n_best_restarts"],
         collapsed_=np.array(metadata["collapsed"], dtype=np.bool_),
+        _weight=seen(metadata.get("weight")),
     )
     return model
+
+
+def seen(weight: Any) -> float | None:
+    """Return the weight of the rows of a fit, or None where a file does not tell."""
+    if weight is None or (isinstance(weight, float) and 0.0 < weight < np.inf):
+        return weight
+    raise InputError("weight must be a positive number")
 
 
 def describe_centres(estimator: Any) -> tuple[list[NDArray[Any]], dict[str, Any]]:
@@ -157,7 +170,14 @@ def describe_centres(estimator: Any) -> tuple[list[NDArray[Any]], dict[str, Any]
         "status": estimator.status_.name,
         "n_iter": int(estimator.n_iter_),
         "inertia": float(estimator.inertia_),
+        "held": held_of(estimator),
     }
+
+
+def held_of(estimator: Any) -> tuple[list[list[float]], float] | None:
+    """Return the weights of a KMeans' clusters and of its rows, where they are known."""
+    held = getattr(estimator, "_held", None)
+    return None if held is None else (held[0].tolist(), float(held[1]))
 
 
 def restore_centres(arrays: list[NDArray[Any]], metadata: dict[str, Any]) -> Any:
@@ -168,6 +188,13 @@ def restore_centres(arrays: list[NDArray[Any]], metadata: dict[str, Any]) -> Any
     give_centres(model, arrays[0], metadata)
     model.status_ = Status[metadata["status"]]
     model.n_iter_ = metadata["n_iter"]
+    if metadata.get("held") is not None:
+        held, weight = metadata["held"]
+        held, (k, d) = np.array(held, dtype=np.float64), arrays[0].shape
+        sound = held.shape in ((k, 1), (k, d)) and bool((np.isfinite(held) & (held >= 0)).all())
+        if not sound:
+            raise InputError("held must have a weight for each of the centres")
+        model._held = held, seen(weight) or 0.0
     return model
 
 

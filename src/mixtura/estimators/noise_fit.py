@@ -27,11 +27,13 @@ FEW = 0.05
 
 
 def problem_with_noise(
-    estimator: Any, rows: Any, weights: FloatArray | None, incomplete: bool
+    estimator: Any, em: EM, rows: Any = None, weights: FloatArray | None = None
 ) -> tuple[NoisyEM, Uniform, list[Callable[[], Mixture]]]:
-    """Return EM for the rows, the density of their noise, and functions that make starts."""
+    """Return EM with noise, the density of that, and functions that make starts.
+
+    ``em`` is the EM without noise; ``rows`` are in memory, or None.
+    """
     k = estimator.n_components
-    em = fitting.problem(runs.gaussian(estimator, k), rows, weights, incomplete)
     uniform = box_around(em.source, em.kernels, getattr(estimator, "feature_names_in_", None))
     first, *rngs = runs.generators(estimator.random_state, estimator.n_init + 1)
     cleaned = without_noise(estimator, em, rows, weights, first)
@@ -56,23 +58,13 @@ def without_noise(
     estimator: Any, em: EM, rows: Any, weights: FloatArray | None, rng: np.random.Generator
 ) -> list[tuple[EM, float]]:
     """Return EM for rows that are no noise at a start, and the part that is, for each start."""
-    weights = np.ones(len(rows)) if weights is None else weights
-    numbers = everyone = np.flatnonzero(weights > 0)
-    if len(numbers) > SAMPLE_ROWS:
-        numbers = np.sort(rng.choice(numbers, SAMPLE_ROWS, replace=False))
-    sample, weights = rows[numbers], weights[numbers]
     if isinstance(estimator.noise, str | Real):
+        sample, own = em.source.sample_rows(SAMPLE_ROWS, rng)
+        weights = np.ones(len(sample)) if own is None else own
         shares = [None, FEW] if isinstance(estimator.noise, str) else [float(estimator.noise)]
         stray = stray_rows(em, np.asarray(sample, dtype=np.float64), weights, shares)
     else:
-        noise = marked(estimator.noise, len(rows))
-        left = int(np.count_nonzero(~noise[everyone]))
-        if left < estimator.n_components:
-            raise InputError(
-                f"noise leaves {left} rows that are none, and n_components="
-                f"{estimator.n_components} components start from those; mark fewer."
-            )
-        stray = [noise[numbers]]
+        sample, weights, stray = marked_sample(estimator, rows, weights, rng)
     model = runs.gaussian(estimator, estimator.n_components)
     cleaned = []
     for lonely in stray:
@@ -82,8 +74,30 @@ def without_noise(
         lacking = not bool(observed.all())
         clean = fitting.problem(model, sample[~lonely], weights[~lonely], lacking)
         cleaned.append((clean, float(weights @ lonely / weights.sum())))
-    least = 1.0 / (1.0 + len(rows))  # without any, there would never be some
+    least = 1.0 / (1.0 + em.source.n_rows)  # without any, there would never be some
     return [(clean, max(share, least)) for clean, share in cleaned] or [(em, least)]
+
+
+def marked_sample(
+    estimator: Any, rows: Any, weights: FloatArray | None, rng: np.random.Generator
+) -> tuple[Any, FloatArray, list[NDArray[np.bool_]]]:
+    """Return some rows, their weights, and which of them the estimator's ``noise`` marks."""
+    if rows is None:
+        raise InputError(
+            "noise marks rows, which needs them in memory; give a share between 0 and 1, or 'auto'."
+        )
+    weights = np.ones(len(rows)) if weights is None else weights
+    numbers = np.flatnonzero(weights > 0)
+    noise = marked(estimator.noise, len(rows))
+    left = int(np.count_nonzero(~noise[numbers]))
+    if left < estimator.n_components:
+        raise InputError(
+            f"noise leaves {left} rows that are none, and n_components="
+            f"{estimator.n_components} components start from those; mark fewer."
+        )
+    if len(numbers) > SAMPLE_ROWS:
+        numbers = np.sort(rng.choice(numbers, SAMPLE_ROWS, replace=False))
+    return rows[numbers], weights[numbers], [noise[numbers]]
 
 
 def marked(noise: Any, n: int) -> NDArray[np.bool_]:

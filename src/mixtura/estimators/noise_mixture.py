@@ -14,8 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura._errors import InputError
 from mixtura.algorithms.starts import METHODS
-from mixtura.estimators import runs
+from mixtura.estimators import fitting, outside, runs
 from mixtura.estimators.functional import source_for
+from mixtura.estimators.loading import is_outside
 from mixtura.estimators.model_file import Saved
 from mixtura.estimators.noise_fit import problem_with_noise
 from mixtura.estimators.validation import (
@@ -218,14 +219,25 @@ class NoiseMixture(Saved, DensityMixin, BaseEstimator):
             As ``fit(X).predict(X)``.
         """
         rows, incomplete = self._fit(X, sample_weight)
+        if rows is None:
+            return self.predict(X)
         return self._mapped("labels", rows, incomplete, np.empty(len(rows), dtype=np.int64))
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Any, bool]:
-        """Fit; return the rows, and whether cells of them are missing."""
+        """Fit; return the rows if they are in memory, and whether cells of them are missing."""
         self._validate_params()
-        rows, incomplete = validated_table(self, X, fitting=True)
-        weights = validated_weights(sample_weight, rows)
-        em, uniform, starts = problem_with_noise(self, rows, weights, incomplete)
+        model = runs.gaussian(self, self.n_components)
+        rows: Any = None
+        if is_outside(X):
+            afar = outside.opened(self, X, sample_weight)
+            incomplete = afar.survey.incomplete
+            problem = problem_with_noise(self, fitting.problem_outside(model, afar))
+        else:
+            rows, incomplete = validated_table(self, X, fitting=True)
+            weights = validated_weights(sample_weight, rows)
+            em = fitting.problem(model, rows, weights, incomplete)
+            problem = problem_with_noise(self, em, rows, weights)
+        em, uniform, starts = problem
         selection = runs.best_run(self, em, starts)
         mixture: Any = selection.result.mixture
         self._adopt(mixture, uniform)
@@ -243,6 +255,8 @@ class NoiseMixture(Saved, DensityMixin, BaseEstimator):
 
     def _map(self, method: str, X: ArrayLike, out: Callable[[int], Any]) -> Any:
         check_is_fitted(self)
+        if is_outside(X):
+            return outside.mapped(self, outside.METHODS_OF[method], X, out)
         rows, incomplete = validated_table(self, X, fitting=False)
         return self._mapped(method, rows, incomplete, out(len(rows)))
 
@@ -326,6 +340,9 @@ class NoiseMixture(Saved, DensityMixin, BaseEstimator):
         float
             Weighted mean of ``score_samples(X)``, in nats.
         """
+        if is_outside(X):
+            total, weight, *_ = outside.totals(self, X, sample_weight)
+            return float(total / weight)
         log_prob = self.score_samples(X)
         return float(np.average(log_prob, weights=validated_weights(sample_weight, log_prob)))
 
@@ -377,9 +394,13 @@ class NoiseMixture(Saved, DensityMixin, BaseEstimator):
 
     def _total(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """Return the log-likelihood of the rows, and the weight of those that count."""
-        log_prob = self.score_samples(X)
-        weights = validated_weights(sample_weight, log_prob)
-        own = criteria.counts(np.asarray(with_nan(X), dtype=np.float64), weights)
-        if not own.any():
+        if is_outside(X):
+            total, _, n, _ = (float(each) for each in outside.totals(self, X, sample_weight))
+        else:
+            log_prob = self.score_samples(X)
+            weights = validated_weights(sample_weight, log_prob)
+            own = criteria.counts(np.asarray(with_nan(X), dtype=np.float64), weights)
+            total, n = float(own @ log_prob), float(own.sum())
+        if n == 0:
             raise InputError("X has no row with an observed cell that counts; there is no BIC.")
-        return float(own @ log_prob), float(own.sum())
+        return total, n

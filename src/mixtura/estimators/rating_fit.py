@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from mixtura._errors import InputError
 from mixtura.algorithms.loop import Run, asks_to_stop
@@ -18,12 +17,14 @@ from mixtura.algorithms.ratings import (
     Raters,
     State,
     Users,
+    expect,
     fit,
     posterior,
     predictors,
     start,
 )
 from mixtura.algorithms.stopping import Status, Stopping, StoppingRule
+from mixtura.estimators import checkpoints, identity
 from mixtura.estimators.fitting import logger, verbose_logging
 from mixtura.estimators.k_means import generator
 from mixtura.estimators.ratings_input import Ids
@@ -75,16 +76,55 @@ def best_run(model: Any, ratings: Ratings, units: tuple[float, float]) -> Run[St
         min_support=model.min_support,
     )
     rule = StoppingRule(Stopping.MEAN, float(model.tol), n)
-    rng = generator(check_random_state(model.random_state))
     passes, runs = passes_of(model, ratings, units), []
     starts = STARTS if n * k <= FEW else 1
-    with verbose_logging(model.verbose):
+    data = partial(identity.ratings_in, ratings)
+    with verbose_logging(model.verbose), checkpoints.kept(model, data) as kept:
+        rng = generator(kept.random)
         for number in range(starts if isinstance(model.n_init, str) else model.n_init):
             first = start(ratings.n_columns, k, rng, number)
-            runs.append(fit(passes, first, prior, rule, model.max_iter, observer(model, number)))
+            runs.append(run_of(model, number, first, passes, prior, rule, kept))
             if runs[-1].status is Status.CALLBACK:
                 break
     return max(runs, key=lambda run: run.values[-1])
+
+
+def run_of(
+    model: Any,
+    number: int,
+    first: Raters,
+    passes: Passes,
+    prior: Prior,
+    rule: StoppingRule,
+    kept: checkpoints.Checkpoint,
+) -> Run[State]:
+    """Return what a start leads to; checkpoints have the parameters alone, without the users."""
+
+    def whole(found: Any) -> Any:
+        return replace(found, state=(found.state, expect(passes, found.state)))
+
+    known = kept.outcome(number)
+    if known is not None:
+        return cast("Run[State]", whole(known))
+    begun, take = kept.begun(number), kept.keeper(number)
+
+    def keep(progress: Any) -> None:
+        assert take is not None
+        take(replace(progress, state=progress.state[0]))
+
+    run = fit(
+        passes,
+        first,
+        prior,
+        rule,
+        model.max_iter,
+        on_step=observer(model, number),
+        keep=None if take is None else keep,
+        begun=None if begun is None else whole(begun),
+    )
+    without: Any = replace(cast("Any", run), state=run.state[0])
+    kept.finish(number, without, run.status)
+    return run
 
 
 def passes_of(model: Any, ratings: Ratings, units: tuple[float, float]) -> Passes:

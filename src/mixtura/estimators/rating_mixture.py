@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
+from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from mixtura._errors import InputError
 from mixtura.algorithms.ratings import Users, newcomer, predicted
 from mixtura.algorithms.stopping import Status
-from mixtura.estimators import model_file
+from mixtura.estimators import checkpoints, model_file, rating_online
 from mixtura.estimators.rating_fit import RatingStep, best_run, mean_and_scale, publish
 from mixtura.estimators.ratings_input import pair_keys, ratings_of_one, read_ratings, shown
 from mixtura.kernels import ENGINES
@@ -100,6 +101,18 @@ class RatingMixture(BaseEstimator):
         Code that runs the passes over the ratings; ``'auto'`` goes by the amount of work.
     callback : callable, optional
         Called with a ``RatingStep`` after every iteration; returning True stops the fit.
+    checkpoint : str or path-like, optional
+        File to keep the fit in while it goes on. Where it was killed or interrupted, the same fit
+        of the same ratings goes on from there, to the very same result; the file is removed at
+        the end. That of another fit is refused.
+    checkpoint_every : str or float, default='30s'
+        Time between two checkpoints, such as ``'30s'``, ``'5min'`` or ``'1h'``, or a number of
+        seconds; with 0 there is one after every iteration.
+    forget : float or None, default=None
+        How ``partial_fit`` weighs ratings that came before, above 0.5 and at most 1. The ratings
+        of a stream that has grown to t times its first ones count as t ** forget times as many
+        in what is estimated of items, unless their users come again. None, like 1, weighs all
+        alike.
 
     Attributes
     ----------
@@ -178,6 +191,8 @@ class RatingMixture(BaseEstimator):
         ],
         "engine": [StrOptions(set(ENGINES))],
         "callback": [callable, None],
+        **checkpoints.CONSTRAINTS,
+        "forget": [Interval(Real, 0.5, 1.0, closed="right"), None],
     }
 
     def __init__(
@@ -196,6 +211,9 @@ class RatingMixture(BaseEstimator):
         n_jobs: int | None = None,
         engine: str = "auto",
         callback: Callable[[RatingStep], Any] | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_every: str | float = "30s",
+        forget: float | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -210,6 +228,9 @@ class RatingMixture(BaseEstimator):
         self.n_jobs = n_jobs
         self.engine = engine
         self.callback = callback
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
+        self.forget = forget
 
     def fit(self, X: Any, y: Any = None) -> RatingMixture:
         """Fit the mixture to ratings.
@@ -236,6 +257,7 @@ class RatingMixture(BaseEstimator):
         """
         self._validate_params()
         self._limits((0.0, 0.0))
+        checkpoints.check(self)
         given = read_ratings(X)
         shape = len(given.user_ids.names), len(given.item_ids.names)
         ratings = Ratings.of(given.users, given.items, given.values, shape)
@@ -253,6 +275,58 @@ class RatingMixture(BaseEstimator):
         publish(self, ratings, (given.user_ids, given.item_ids), units, *run.state)
         if self.status_ is Status.MAX_ITER:
             warnings.warn(self.status_.value, ConvergenceWarning, stacklevel=2)
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None) -> RatingMixture:
+        """Add a batch of ratings to those known, of users and items known or new.
+
+        Parameters
+        ----------
+        X : sparse matrix, array-like, tuple or table
+            Ratings as ``fit`` takes them; rows and columns of a matrix are the same users and
+            items in each batch. The first batch holds those of at least ``n_components`` users.
+        y : Ignored
+            Present by convention.
+
+        Returns
+        -------
+        RatingMixture
+            The estimator. ``n_iter_`` counts the batches since the fit, ``lower_bounds_`` has the
+            bound after the last, in which users who did not come again are as they were, and
+            ``status_`` is ``Status.ONLINE``.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or a rating cannot be used, or a user has rated an item before.
+
+        Notes
+        -----
+        Up to 100,000 ratings, all are fitted anew each time that they have doubled. Then the
+        posterior of a batch's users is computed from all their ratings, and takes the place of
+        what it was in the sums over items, from which all parameters follow [1]_: work is
+        proportional to the ratings of these users, and to users and items times components.
+        Ratings are kept, to recommend what is new and for users who come again. Their mean and
+        scale stay those of the last fit. Shares and effects of users weigh all users alike. A
+        model that was loaded goes on as if it had been fitted to all its ratings.
+
+        References
+        ----------
+        .. [1] Neal, R. & Hinton, G. (1998). A view of the EM algorithm that justifies
+           incremental, sparse, and other variants. *Learning in Graphical Models*.
+           :doi:`10.1007/978-94-011-5014-9_12`
+
+        Examples
+        --------
+        >>> from mixtura import RatingMixture
+        >>> model = RatingMixture(1).fit((["ann", "bob"], ["tea", "tea"], [5, 2]))
+        >>> model = model.partial_fit((["ann", "cy"], ["gin", "gin"], [1, 4]))
+        >>> model.users_.tolist(), model.items_.tolist()
+        (['ann', 'bob', 'cy'], ['gin', 'tea'])
+        """
+        self._validate_params()
+        self._limits((0.0, 0.0))
+        rating_online.update(self, X)
         return self
 
     def _limits(self, seen: tuple[float, float]) -> tuple[float, float]:

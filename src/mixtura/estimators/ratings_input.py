@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from mixtura._errors import InputError
+from mixtura.estimators.loading import is_outside, loaded
 from mixtura.model.families.base import FloatArray
 
 #: Names of the columns of a table of ratings.
@@ -117,6 +118,8 @@ def no_id(cell: Any, noun: str) -> InputError:
 
 def read_ratings(X: Any) -> Triplets:
     """Return checked ratings from any form that ``fit`` takes."""
+    if is_outside(X):
+        X = read_columns(X)
     if sparse.issparse(X) and X.ndim == 2:
         own = X.tocoo()
         return _checked(*_by_place(own.row, own.col, own.data, own.shape))
@@ -142,6 +145,17 @@ def read_ratings(X: Any) -> Triplets:
         raise InputError(f"X holds no ratings that can be read. {FORMS}.")
     rows, columns = np.nonzero(~np.isnan(table))
     return _checked(*_by_place(rows, columns, table[rows, columns], table.shape))
+
+
+def read_columns(table: Any) -> Any:
+    """Return what a table on disk holds: a tuple (users, items, values), or a matrix."""
+    rows = loaded(table, "RatingMixture")
+    if not set(COLUMNS) <= set(table.names or ()):
+        return rows
+    columns = [rows[:, table.names.index(name)] for name in COLUMNS]
+    whole = [column.astype(np.int64) for column in columns[:2]]
+    same = all((a == b).all() for a, b in zip(whole, columns, strict=False))
+    return (*(whole if same else columns[:2]), columns[2])
 
 
 def ratings_of_one(given: Any, item_ids: Ids) -> tuple[NDArray[np.intp], FloatArray]:

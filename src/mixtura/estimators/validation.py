@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from mixtura._errors import InputError
+from mixtura.estimators.loading import loaded
 from mixtura.model import Family, Mixture, Statistics
 from mixtura.model.families.base import FloatArray
 from mixtura.model.mixture import as_finite
@@ -51,6 +52,7 @@ def validated_table(
     allow_nan: bool = True,
 ) -> tuple[Any, bool]:
     """Return rows as ``validated_rows`` does, and whether cells are missing."""
+    X = loaded(X, type(estimator).__name__)
     with naming_cells(X, missing, allow_nan):
         rows = validate_data(
             estimator,
@@ -87,12 +89,15 @@ def check_observed(rows: Any, names: Any = None, weights: FloatArray | None = No
     """Raise naming the first column without a number in any row of positive weight."""
     counting = rows if weights is None else rows[weights > 0]
     empty = np.logical_and.reduce(blockwise(counting, lambda block: np.isnan(block).all(axis=0)))
-    if not empty.any():
-        return
-    column = int(np.argmax(empty))
+    if empty.any():
+        raise not_observed(int(np.argmax(empty)), names, weights is not None)
+
+
+def not_observed(column: int, names: Any, weighted: bool) -> InputError:
+    """Return the error for a column without a number in any row that counts."""
     label = column if names is None else repr(str(names[column]))
-    rows_meant = "every row" if weights is None else "every row of positive sample_weight"
-    raise InputError(
+    rows_meant = "every row of positive sample_weight" if weighted else "every row"
+    return InputError(
         f"column {label} of X is missing in {rows_meant}: there is nothing to estimate it from. "
         "Leave the column out."
     )

@@ -16,7 +16,7 @@ from mixtura.algorithms.stopping import Status
 from mixtura.estimators.automatic import start_of
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.searching import Cell
-from mixtura.model.criteria import criteria, fuzziness
+from mixtura.model.criteria import criteria
 
 CRITERIA = ("bic", "aic", "aicc", "icl", "sabic", "nec")
 #: Models whose criterion is at most this much higher than the best are nearly as good: the weight
@@ -134,12 +134,12 @@ def refitted(
     except SingularCovarianceError:
         return fit, replace(cell, status=Status.COLLAPSED, degenerate=True)
     fit.set_params(init_params="kmeans")  # what it goes on from is no setting
-    total, weights = fit._total(X, sample_weight)
+    total, _, unsure = fit._total(X, sample_weight, unsure=True)
     return fit, replace(
         cell,
         mixture=fit.mixture_,
         log_likelihood=total,
-        fuzziness=fuzziness(fit.predict_proba(X), weights),
+        fuzziness=unsure,
         status=fit.status_,
         degenerate=fit.status_ is Status.COLLAPSED or bool(fit.collapsed_.any()),
         seconds=cell.seconds + time.perf_counter() - began,

@@ -1,0 +1,47 @@
+"""Where rows are: in memory, in a table on disk (``open_table``), or in a Dask collection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mixtura._errors import InputError
+
+
+def is_lazy(X: Any) -> bool:
+    """Return whether rows are a Dask collection."""
+    return type(X).__module__.partition(".")[0] in ("dask", "dask_expr")
+
+
+def is_outside(X: Any) -> bool:
+    """Return whether rows are not in memory."""
+    return callable(getattr(X, "chunks", None)) or is_lazy(X)
+
+
+def loaded(X: Any, who: str) -> Any:
+    """Return rows in memory, for what cannot do with less: a table on disk if it is small enough.
+
+    ``who`` is what needs them.
+    """
+    if not is_outside(X):
+        return X
+    if is_lazy(X):
+        raise InputError(
+            f"{who} needs its rows in memory, and X is a Dask collection: pass X.compute(). "
+            "GaussianMixture and KMeans take it as it is."
+        )
+    needed = X.n_rows * X.n_features * np.dtype(X.dtype).itemsize
+    if needed > X.memory:
+        raise InputError(
+            f"{who} needs its rows in memory, and {X.source} takes {needed:,} bytes, more than the "
+            f"{X.memory:,} that open_table was given as memory=. Give it more, or fewer columns; "
+            "GaussianMixture and KMeans take it as it is, and table.write(path, name=model.predict)"
+            " predicts a part at a time."
+        )
+    if X.weight is not None:
+        raise InputError(
+            f"{who} takes the weights of rows as sample_weight: open the table without weight="
+            f"{X.weight!r}."
+        )
+    return np.concatenate([np.array(rows, order="C") for rows, _ in X.chunks(max(1, X.n_rows))])
