@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from benchmarks import peers, render
 from benchmarks.machine import ROOT, load_average, provenance
 from benchmarks.timing import Row
 
-NAMES = ("gmm", "imputation", "kmeans", "missing", "ratings", "selection")
+NAMES = ("gmm", "imputation", "kmeans", "missing", "ratings", "scale", "selection")
 #: Load average above which a run is not worth publishing.
 QUIET = 0.5
 
@@ -27,6 +27,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
     parser.add_argument("--output", type=Path, help="JSON file (default: benchmarks/results)")
     parser.add_argument("--render", action="store_true", help="measure nothing: JSON to table")
+    parser.add_argument("--rows", type=int, help="rows of the largest table (scale)")
+    parser.add_argument("--folder", help="where tables are kept during the run (scale)")
+    parser.add_argument("--keep", action="store_true", help="and after it, for the next (scale)")
     parser.add_argument("--list", action="store_true", help="print names of measurements")
     return parser.parse_args()
 
@@ -78,7 +81,9 @@ def main() -> None:
     if output is None and (given.render or not partial):
         output = ROOT / "benchmarks" / "results" / f"{given.benchmark}.json"
     repeats = given.repeats or (2 if given.quick else benchmark.Settings.repeats)
-    settings = benchmark.Settings(repeats, given.quick)
+    named = {each.name for each in fields(benchmark.Settings)} & {"rows", "folder", "keep"}
+    own = {name: getattr(given, name) for name in named if getattr(given, name) is not None}
+    settings = benchmark.Settings(repeats, given.quick, **own)
     if given.list:
         print("\n".join(each.name for each in benchmark.measurements(settings)))
         return

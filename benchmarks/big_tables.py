@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks.cases import Shape, problem
+from benchmarks.timing import Subject
 from mixtura import Mixture
 
 #: Rows that are drawn at a time, and files that a table is made of.
@@ -24,11 +25,12 @@ PILOT_ROWS = 100_000
 
 @dataclass(frozen=True)
 class Drawn:
-    """A table drawn from a mixture: its shape, how much the components overlap, its dtype."""
+    """A table drawn from a mixture, and the folder that it is written to when it is needed."""
 
     shape: Shape
-    overlap: str = "overlapping"
-    dtype: str = "float64"
+    overlap: str
+    dtype: str
+    folder: Path
 
     def __str__(self) -> str:
         return f"{self.shape}-{self.overlap}-{self.dtype}"
@@ -37,6 +39,11 @@ class Drawn:
     def nbytes(self) -> int:
         """Bytes of its numbers."""
         return self.shape.n * self.shape.d * np.dtype(self.dtype).itemsize
+
+    @property
+    def file_bytes(self) -> int:
+        """Bytes of its files."""
+        return sum(file.stat().st_size for file in Path(self.path).iterdir())
 
     def truth(self) -> Mixture:
         """Return the mixture that rows come from."""
@@ -58,24 +65,34 @@ class Drawn:
                 rows[part] = rows[part] @ factors[j].T + means[j]
             yield rows[rng.permutation(m)]
 
-    def written(self, folder: Path) -> Path:
-        """Return a folder of Parquet files, written now unless a run before has kept it.
+    @property
+    def path(self) -> str:
+        """Return a folder of Parquet files, written now unless they are there.
 
         The first file is a single row group, the others have those of pyarrow's defaults.
         """
-        path = folder / str(self)
+        path, beginning = self.folder / str(self), self.folder / f"{self}.part"
         if path.exists():
-            return path
-        beginning = folder / f"{self}.part"
+            return str(path)
         shutil.rmtree(beginning, ignore_errors=True)
         beginning.mkdir(parents=True)
-        step = -(-self.shape.n // (N_FILES * CHUNK_ROWS)) * CHUNK_ROWS
-        for number, start in enumerate(range(0, self.shape.n, step)):
-            parts = [_batch(rows) for rows in self.chunks(start, min(start + step, self.shape.n))]
-            rows = pa.Table.from_batches(parts)
-            size = {"row_group_size": rows.num_rows} if number == 0 else {}
-            pq.write_table(rows, beginning / f"part-{number}.parquet", **size)
-        return beginning.rename(path)
+        n, step = self.shape.n, -(-self.shape.n // (N_FILES * CHUNK_ROWS)) * CHUNK_ROWS
+        for number, start in enumerate(range(0, n, step)):
+            parts = [_batch(rows) for rows in self.chunks(start, min(start + step, n))]
+            table = pa.Table.from_batches(parts)
+            size = {"row_group_size": len(table)} if number == 0 else {}
+            pq.write_table(table, beginning / f"part-{number}.parquet", **size)
+        return str(beginning.rename(path))
+
+    def rows(self) -> NDArray[Any]:
+        """Return all rows (n, d)."""
+        table = pq.read_table(self.path)
+        return np.stack([column.to_numpy() for column in table.columns], axis=1)
+
+    def subject(self, measure: str, peer: str) -> Subject:
+        """Return what a line of the result table is about."""
+        n, d, k = self.shape.n, self.shape.d, self.shape.k
+        return Subject(measure, f"{n:,} x {d}, K={k}", self.dtype, self.overlap, peer)
 
 
 def _batch(rows: NDArray[Any]) -> pa.RecordBatch:

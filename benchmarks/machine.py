@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 LIBRARIES = (
     *("numpy", "scipy", "scikit-learn", "numba", "llvmlite"),
     *("faiss-cpu", "torch", "pomegranate", "scikit-surprise"),
+    *("pyarrow", "dask", "dask-ml", "pyspark"),
 )
 VARIABLES = ("MIXTURA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_CPU_NAME")
 

@@ -1,14 +1,10 @@
-"""Spark ML's mixtures and k-means on this machine, in a process of their own.
-
-``python -m benchmarks.spark ARGUMENTS`` takes and prints JSON.
-"""
+"""Spark ML's mixtures and k-means on this machine, in a process of their own (``Program``)."""
 
 from __future__ import annotations
 
-import json
 import logging
-import sys
 import time
+from functools import partial
 from typing import Any
 
 from pyspark.ml.clustering import GaussianMixture, KMeans
@@ -16,9 +12,10 @@ from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.storagelevel import StorageLevel
 
-MEMORY = "8g"
-#: Iterations of the fit that the virtual machine compiles its code in.
-WARM_UP = 3
+from benchmarks.programs import serve
+
+#: What Spark may use, and into how many equal parts for each thread rows are divided.
+MEMORY, PARTS = "8g", 2
 
 
 def session(threads: int, folder: str) -> SparkSession:
@@ -40,50 +37,39 @@ def session(threads: int, folder: str) -> SparkSession:
     return spark
 
 
-def rows_of(spark: SparkSession, path: str) -> DataFrame:
-    """Return the table as Spark ML takes it, in memory."""
+def rows_of(spark: SparkSession, path: str, parts: int) -> DataFrame:
+    """Return the table as Spark ML takes it, in memory, in equal parts."""
     table = spark.read.parquet(path)
     rows = VectorAssembler(inputCols=table.columns, outputCol="features").transform(table)
-    rows = rows.select("features").persist(StorageLevel.MEMORY_AND_DISK)
+    rows = rows.select("features").repartition(parts).persist(StorageLevel.MEMORY_AND_DISK)
     rows.count()
     return rows
 
 
-def fitted(model: str, k: int, rows: DataFrame, n_iter: int, tol: float) -> dict[str, Any]:
-    """Return parameters after that many iterations, what they say they were, and seconds."""
-    estimator = {"gmm": GaussianMixture, "kmeans": KMeans}[model]
-    start = time.perf_counter()
-    found = estimator(k=k, maxIter=n_iter, tol=tol, seed=0).fit(rows)
-    result: dict[str, Any] = {"seconds": time.perf_counter() - start}
-    result["n_iter"] = found.summary.numIter
-    if model == "kmeans":
-        return result | {"centres": [centre.tolist() for centre in found.clusterCenters()]}
-    normals = found.gaussians
-    return result | {
-        "weights": list(found.weights),
-        "means": [normal.mean.toArray().tolist() for normal in normals],
-        "covariances": [normal.cov.toArray().tolist() for normal in normals],
-    }
+class Fits:
+    """Spark ML with a table in memory; each call is a fit."""
 
+    def __init__(self, model: str, k: int, path: str, folder: str, threads: int) -> None:
+        self.spark = session(threads, folder)
+        self.rows = rows_of(self.spark, path, PARTS * threads)
+        self.estimator = partial({"gmm": GaussianMixture, "kmeans": KMeans}[model], k=k, seed=0)
+        if model == "kmeans":
+            self.estimator = partial(self.estimator, initMode="random")
 
-def main() -> None:
-    """Fit as often as asked for: the same seed is the same start, whatever the iterations."""
-    given = json.loads(sys.argv[1])
-    spark = session(given["threads"], given["folder"])
-    start = time.perf_counter()
-    rows = rows_of(spark, given["path"])
-    result: dict[str, Any] = {
-        "version": spark.version,
-        "partitions": rows.rdd.getNumPartitions(),
-        "loading": time.perf_counter() - start,
-    }
-    fitted(given["model"], given["k"], rows, WARM_UP, 0.0)
-    result["fits"] = [
-        fitted(given["model"], given["k"], rows, n_iter, tol) for n_iter, tol in given["fits"]
-    ]
-    spark.stop()
-    print(json.dumps(result))
+    def __call__(self, n_iter: int, tol: float = 0.0) -> dict[str, Any]:
+        """Return the parameters after so many iterations from the start that the seed gives."""
+        start = time.perf_counter()
+        found = self.estimator(maxIter=n_iter, tol=tol).fit(self.rows)
+        result = {"seconds": time.perf_counter() - start, "n_iter": found.summary.numIter}
+        if hasattr(found, "clusterCenters"):
+            return result | {"centres": [each.tolist() for each in found.clusterCenters()]}
+        normals = found.gaussians
+        return result | {
+            "weights": list(found.weights),
+            "means": [normal.mean.toArray().tolist() for normal in normals],
+            "covariances": [normal.cov.toArray().tolist() for normal in normals],
+        }
 
 
 if __name__ == "__main__":
-    main()
+    serve(Fits)
