@@ -25,6 +25,7 @@ CROSS_CUTTING = {
     "estimators/test_sklearn_kmeans_suite.py": "compatibility with scikit-learn's estimator",
     "estimators/test_sklearn_suite.py": "compatibility with scikit-learn's estimator",
     "browser": "pages as a browser shows them",
+    "cluster": "fits on clusters of processes",
     "properties": "laws that hold across modules",
 }
 
