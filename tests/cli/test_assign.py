@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mixtura import load
-from mixtura.cli.assign import assignment, cluster_facts, group_facts
+from mixtura.cli.assign import assignment, cluster_sums, group_sums
 from mixtura.io.columns import numeric_columns
 from mixtura.io.tables import read_table
 
@@ -113,7 +113,7 @@ def test_an_empty_component_has_no_certainty() -> None:
         "probability_2",
         "certainty",
     ]
-    facts = group_facts(columns)
+    facts = group_sums(columns).facts()
     assert facts["sizes"].tolist() == [1, 1, 0]
     assert facts["mean_certainty"] == [0.9, 1.0, None]
     assert facts["rows_above_99_percent"].tolist() == [0, 1, 0]
@@ -146,9 +146,9 @@ def test_clusters_of_k_means(
 
 def test_facts_on_clusters() -> None:
     columns = {"cluster": np.array([1, 1]), "distance_to_center": np.array([1.0, 3.0])}
-    facts = cluster_facts(columns, 2)
+    facts = cluster_sums(columns, 2).facts()
     assert facts["rows"] == 2
-    assert facts["sizes"] == [0, 2]
+    assert facts["sizes"].tolist() == [0, 2]
     assert facts["mean_distance"] == [None, 2.0]
     assert facts["largest_distance"] == [None, 3.0]
 

@@ -141,3 +141,64 @@ def test_many_columns_with_missing_cells() -> None:
     line = missing_line({"missing": missing, "rows": 20, "columns": list(missing)})["missing"]
     assert line.startswith("78 of 240 cells (32.5%): x11 12, x10 11")
     assert line.endswith("x2 3 and 2 more columns")
+
+
+# --- checkpoints ---
+
+PRESS = """
+import os, signal
+from mixtura.cli import progress
+call = progress.Watch.__call__
+def press(self, step):
+    result = call(self, step)
+    if self.iterations == 3: os.kill(os.getpid(), signal.SIGINT)
+    return result
+progress.Watch.__call__ = press
+"""
+KEPT = ("--checkpoint", "c", "--checkpoint-every", "0s")
+LONG = ("-k", 4, "--drop", "w", "--tol", 0, "--init", "random", "--max-iter", 40)
+
+
+@pytest.mark.parametrize("options", [(), ("-o", "early.mixtura")])
+def test_a_command_goes_on_after_ctrl_c(
+    program: Any, command: str, table: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    stopped = program(command, table, *LONG, *KEPT, *options, before=PRESS)
+    assert stopped.returncode == 130
+    last = stopped.stderr.splitlines()[-1]
+    assert last.startswith("interrupted")
+    assert last.endswith("; the same command goes on from the checkpoint c")
+    assert (tmp_path / "early.mixtura").exists() == bool(options)
+    resumed = program(command, table, *LONG, *KEPT, "-o", "m.mixtura")
+    assert "going on from c: starts that have ended: 0, under way: 1" in resumed.stderr
+    assert not (tmp_path / "c").exists()
+    program(command, table, *LONG, "-o", "whole.mixtura")
+    assert (tmp_path / "m.mixtura").read_bytes() == (tmp_path / "whole.mixtura").read_bytes()
+
+
+def test_checkpoints_that_cannot_be(
+    run: Any, program: Any, command: str, table: Path, tmp_path: Path
+) -> None:
+    assert program(command, table, *LONG, *KEPT, before=PRESS).returncode == 130
+    kept, missing = tmp_path / "c", tmp_path / "no.csv"
+    other = run(command, missing, "-k", 2, "--checkpoint", kept, code=3).stderr
+    assert "the checkpoint is of a fit with other settings: " in other
+    assert "-k is 4 there and 2 here" in other
+    wrong = run(command, missing, *LONG, "--checkpoint", table, code=3).stderr
+    assert "this file is no checkpoint of mixtura" in wrong
+    for options, words in (
+        (("--checkpoint-every", "5s"), "it needs --checkpoint"),
+        (("--checkpoint", kept, "--checkpoint-every", "5 days"), "--checkpoint-every"),
+        (("--checkpoint", kept, "-o", kept), "name the same file"),
+    ):
+        code = 3 if "5 days" in options else 2
+        assert words in run(command, missing, *LONG, *options, code=code).stderr
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join(lines[:-1]))
+    fewer = run(command, table, *LONG, "--checkpoint", kept, code=3).stderr
+    assert "is of a fit of other data: rows: 150 there and 149 here" in fewer
+
+
+def test_a_search_has_no_checkpoint(run: Any, table: Path, tmp_path: Path) -> None:
+    result = run("fit", table, "--checkpoint", tmp_path / "c", code=2)
+    assert "--checkpoint needs a number of components" in result.stderr

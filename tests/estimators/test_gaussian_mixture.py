@@ -544,6 +544,30 @@ def test_effect_of_forget(X: Any) -> None:
     assert (fading.means_ > steady.means_).all()
 
 
+def test_effect_of_checkpoint(X: Any, tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    kept: list[bool] = []
+    options = {"callback": lambda step: kept.append(path.exists()), "checkpoint_every": 0}
+    model = GaussianMixture(2, random_state=0, checkpoint=path, **options).fit(X)
+    assert all(kept)
+    assert not path.exists()
+    assert_array_equal(model.means_, GaussianMixture(2, random_state=0).fit(X).means_)
+
+
+def test_effect_of_checkpoint_every(X: Any, tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    for every, changes in (("1h", False), (0, True)):
+        seen: list[bytes] = []
+        GaussianMixture(
+            2,
+            random_state=0,
+            checkpoint=path,
+            checkpoint_every=every,
+            callback=lambda step, seen=seen: seen.append(path.read_bytes()),
+        ).fit(X)
+        assert (len(set(seen)) > 1) == changes
+
+
 def test_effects_are_tested_for_every_parameter() -> None:
     tested = {name.removeprefix("test_effect_of_") for name in globals()}
     tested |= {"weights_init", "means_init", "precisions_init"}

@@ -19,7 +19,9 @@ def test_arrays_and_tables_on_disk_are_told_apart():
 
 def test_a_table_that_fits_into_its_budget_is_read():
     X = np.random.default_rng(0).normal(size=(500, 3))
-    np.testing.assert_array_equal(loaded(Opened(X), "it"), X)
+    table = Opened(X, memory=X.nbytes)
+    np.testing.assert_array_equal(loaded(table, "it"), X)
+    assert table.largest == 500 // 16
     y = X[:, 0] > 0
     model = MixtureClassifier(1).fit(Opened(X), y)
     expected = MixtureClassifier(1).fit(X, y).predict_proba(X)

@@ -93,3 +93,19 @@ def test_changes_are_noticed(tmp_path: Path) -> None:
     (tmp_path / "b.csv").unlink()
     with pytest.raises(TableError, match=r"^b\.csv is no longer there"):
         second.check_unchanged()
+
+
+def test_several_paths_are_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "b/k=1/x.csv", "b/k=2/x.csv", "a/x.csv", "a/y.npy")
+    monkeypatch.chdir(tmp_path)
+    files = find_files("b", "a/x.csv")
+    assert [file.label for file in files] == ["b/k=1/x.csv", "b/k=2/x.csv", "a/x.csv"]
+    files = find_files("b/k=2/x.csv", "b/k=1/x.csv")
+    assert [(file.label, file.partitions) for file in files] == [
+        ("k=2/x.csv", {"k": "2"}),
+        ("k=1/x.csv", {"k": "1"}),
+    ]
+    far = tmp_path / "b" / "k=1" / "x.csv"
+    assert [file.label for file in find_files("a/x.csv", str(far))] == ["a/x.csv", str(far)]
+    with pytest.raises(TableError, match=r"^a/x\.csv and 1 more holds files of several formats"):
+        find_files("a/x.csv", "a/y.npy")

@@ -22,7 +22,7 @@ from pyarrow import parquet
 import mixtura
 from mixtura._errors import InputError, TableError
 from mixtura.io.columns import numeric_columns
-from mixtura.io.opened import OpenTable, open_table
+from mixtura.io.opened import OpenTable, open_files, open_table
 from mixtura.io.table import Table
 from mixtura.io.tables import read_table, write_table
 
@@ -304,3 +304,25 @@ def test_the_package_gives_it_lazily() -> None:
     assert mixtura.OpenTable is OpenTable
     with pytest.raises(AttributeError, match="module 'mixtura' has no attribute 'opn_table'"):
         _ = mixtura.opn_table
+
+
+def test_several_files_and_columns_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y,z\n1,2,\n3,4,\n")
+    (tmp_path / "b.csv").write_text("x,y,z\n5,one,\n")
+    paths = [tmp_path / "b.csv", tmp_path / "a.csv"]
+    table = open_table(paths, columns=["x"])
+    assert table.source == f"{paths[0]} and 1 more"
+    assert np.concatenate([rows.copy() for rows, _ in table.chunks(2)]).ravel().tolist() == [
+        5,
+        1,
+        3,
+    ]
+    found = open_files(list(map(str, paths)), None, ["y"], None, "1MB", (), allow_empty=True)
+    assert (found.names, found.ignored) == (["x", "z"], {})
+    assert np.isnan(next(found.chunks(3))[0][:, 1]).all()
+    with pytest.raises(TableError, match="no column is left to use"):
+        open_files([str(paths[1])], None, ["x", "y", "z"], None, "1MB", ())
+    with pytest.raises(TableError, match="has no column 'u'"):
+        open_files([str(paths[1])], None, ["u"], None, "1MB", ())
+    with pytest.raises(InputError, match="path is empty"):
+        open_table([])

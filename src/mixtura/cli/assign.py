@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -9,24 +11,28 @@ import typer
 from numpy.typing import NDArray
 from rich.console import RenderableType
 
-from mixtura import TableError
+from mixtura import OpenTable, TableError
 from mixtura.cli.clusters import nearest
 from mixtura.cli.console import grid, number, print_json, say, show
+from mixtura.cli.fitting import rows_for
 from mixtura.cli.labels import Labels, read_labels
-from mixtura.cli.models import Groups, groups_of, load_model, matching_columns
+from mixtura.cli.models import Groups, Model, groups_of, load_model, takes_holes
 from mixtura.cli.options import (
     ENDINGS,
+    MEMORY,
     JsonOption,
     LabelsOption,
+    MemoryOption,
     ModelArgument,
     NaOption,
-    TableArgument,
+    TablesArgument,
     ThreadsOption,
     naming,
 )
+from mixtura.cli.streaming import Columns, written
 from mixtura.estimators.centres import CentreModel
 from mixtura.io.table import Table
-from mixtura.io.tables import STREAM, check_writable, read_table, write_table
+from mixtura.io.tables import STREAM, check_writable, write_table
 
 SURE = 0.99
 PROBABILITY = "probability_"
@@ -34,13 +40,14 @@ PROBABILITY = "probability_"
 
 def assign(
     model: ModelArgument,
-    table: TableArgument,
+    tables: TablesArgument,
     output: Annotated[
         str,
         typer.Option("--output", "-o", help=f"Write here: {ENDINGS}; '-' is standard output."),
     ] = STREAM,
     labels: LabelsOption = None,
     na: NaOption = None,
+    memory: MemoryOption = MEMORY,
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,31 +63,29 @@ def assign(
     """
     if as_json and output == STREAM:
         raise typer.BadParameter("--json and the table cannot both go to standard output: give -o.")
-    check_writable(output, table, model)
+    check_writable(output, *tables, model)
     fitted, names = load_model(model, threads)
-    source = read_table(table, na or ())
-    known = None if labels is None else labels_aside(source, labels, names)
-    numeric = matching_columns(source, fitted, names, known and known.column)
-    probabilities = None
-    with naming(source, numeric.names):
-        if isinstance(fitted, CentreModel):
-            columns = nearest_clusters(fitted, numeric.X)
-            result = cluster_facts(columns, len(fitted.cluster_centers_))
-            shown = clusters_table(result)
+    aside = None if labels is None else partial(labels_aside, option=labels, names=names)
+    rows = rows_for(fitted, names, tables, None, na, memory, aside)
+    found = None
+    with naming(rows.table, rows.numeric.names):
+        if isinstance(rows.table, OpenTable):
+            sums = written(
+                rows.table, output, partial(assigned, fitted), allow_nan=takes_holes(fitted)
+            )
         else:
-            probabilities = fitted.predict_proba(numeric.X)
-            groups = groups_of(fitted)
-            columns = assignment(probabilities, groups)
-            result = group_facts(columns)
-            shown = groups_table(result, groups.title)
-    found = known and known.compared(next(iter(columns.values())), probabilities)
-    write_table(output, source.appended(columns))
+            columns, sums = assigned(fitted, rows.numeric.X)
+            found = rows.labels and rows.labels.compared(*in_order(columns))
+            write_table(output, rows.table.appended(columns))
+    result = sums.facts()
+    is_mixture = not isinstance(fitted, CentreModel)
+    shown = groups_table(result, groups_of(fitted).title) if is_mixture else clusters_table(result)
     if output == STREAM:
         if found:
             say(found.text())
     elif as_json:
         facts = found.facts() if found else {}
-        print_json({"table": source.source, "output": output, **result, **facts})
+        print_json({"table": rows.table.source, "output": output, **result, **facts})
     else:
         show(found.below(shown) if found else shown)
 
@@ -96,9 +101,22 @@ def labels_aside(table: Table, option: str, names: list[str] | None) -> Labels:
     return labels
 
 
-def assignment(
-    probabilities: NDArray[Any], groups: Groups | None = None
-) -> dict[str, NDArray[Any]]:
+def assigned(model: Model, X: NDArray[Any]) -> tuple[Columns, GroupSums | ClusterSums]:
+    """Return the columns that ``assign`` appends to rows, and what is told of them."""
+    if isinstance(model, CentreModel):
+        columns = nearest_clusters(model, X)
+        return columns, cluster_sums(columns, len(model.cluster_centers_))
+    columns = assignment(model.predict_proba(X), groups_of(model))
+    return columns, group_sums(columns)
+
+
+def in_order(columns: Columns) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Return the groups or clusters of rows, and the probabilities (n, k) where there are any."""
+    each = [values for name, values in columns.items() if name.startswith(PROBABILITY)]
+    return next(iter(columns.values())), np.column_stack(each) if each else None
+
+
+def assignment(probabilities: NDArray[Any], groups: Groups | None = None) -> Columns:
     """Return the columns that ``assign`` appends; the groups are components unless given."""
     numbers = np.arange(probabilities.shape[1])
     title, labels, names = groups or Groups("component", numbers, [str(j) for j in numbers])
@@ -107,21 +125,38 @@ def assignment(
     return {title: chosen, **each, "certainty": probabilities.max(axis=1)}
 
 
-def group_facts(columns: dict[str, NDArray[Any]]) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class GroupSums:
+    """How many rows each of the named groups received, and how surely; parts of a table add up.
+
+    ``sums`` (3, k) holds rows, the sum of their certainties, and the rows above 99 %.
+    """
+
+    names: list[str]
+    sums: NDArray[np.float64]
+
+    def __add__(self, other: GroupSums) -> GroupSums:
+        return GroupSums(self.names, self.sums + other.sums)
+
+    def facts(self) -> dict[str, Any]:
+        """Return how many rows each group received, and how surely."""
+        sizes, sums, sure = self.sums
+        return {
+            "rows": int(sizes.sum()),
+            "groups": self.names,
+            "sizes": sizes.astype(int),
+            "mean_certainty": [s / n if n else None for s, n in zip(sums, sizes, strict=True)],
+            "rows_above_99_percent": sure.astype(int),
+        }
+
+
+def group_sums(columns: Columns) -> GroupSums:
     """Return how many rows each group received, and how surely."""
     each = {name: p for name, p in columns.items() if name.startswith(PROBABILITY)}
     group, certainty = np.argmax(list(each.values()), axis=0), columns["certainty"]
-    k = len(each)
-    sizes = np.bincount(group, minlength=k)
-    sums = np.bincount(group, weights=certainty, minlength=k)
-    sure = np.bincount(group, weights=certainty > SURE, minlength=k)
-    return {
-        "rows": len(group),
-        "groups": [name.removeprefix(PROBABILITY) for name in each],
-        "sizes": sizes,
-        "mean_certainty": [s / n if n else None for s, n in zip(sums, sizes, strict=True)],
-        "rows_above_99_percent": sure.astype(int),
-    }
+    weights = (None, certainty, certainty > SURE)
+    sums = np.stack([np.bincount(group, own, len(each)).astype(float) for own in weights])
+    return GroupSums([name.removeprefix(PROBABILITY) for name in each], sums)
 
 
 def groups_table(result: dict[str, Any], title: str = "component") -> RenderableType:
@@ -140,22 +175,42 @@ def groups_table(result: dict[str, Any], title: str = "component") -> Renderable
     return grid([title, "rows", "share", "mean certainty", "rows above 99 %"], rows)
 
 
-def nearest_clusters(model: CentreModel, X: NDArray[Any]) -> dict[str, NDArray[Any]]:
+def nearest_clusters(model: CentreModel, X: NDArray[Any]) -> Columns:
     """Return the columns that ``assign`` appends for k-means."""
     labels, squared = nearest(model, X)
     return {"cluster": labels, "distance_to_center": np.sqrt(squared)}
 
 
-def cluster_facts(columns: dict[str, NDArray[Any]], k: int) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class ClusterSums:
+    """How many rows each cluster received, their distances from its centre, and the largest."""
+
+    sizes: NDArray[np.int64]
+    sums: NDArray[np.float64]
+    largest: NDArray[np.float64]
+
+    def __add__(self, other: ClusterSums) -> ClusterSums:
+        largest = np.maximum(self.largest, other.largest)
+        return ClusterSums(self.sizes + other.sizes, self.sums + other.sums, largest)
+
+    def facts(self) -> dict[str, Any]:
+        """Return how many rows each cluster received, and how far they are from its centre."""
+        each = list(zip(self.sizes, self.sums, self.largest, strict=True))
+        return {
+            "rows": int(self.sizes.sum()),
+            "sizes": self.sizes,
+            "mean_distance": [total / size if size else None for size, total, _ in each],
+            "largest_distance": [most if size else None for size, _, most in each],
+        }
+
+
+def cluster_sums(columns: Columns, k: int) -> ClusterSums:
     """Return how many rows each cluster received, and how far they are from its centre."""
     labels, distances = columns.values()
-    each = [distances[labels == j] for j in range(k)]
-    return {
-        "rows": len(labels),
-        "sizes": [len(own) for own in each],
-        "mean_distance": [own.mean() if len(own) else None for own in each],
-        "largest_distance": [own.max() if len(own) else None for own in each],
-    }
+    largest = np.zeros(k)
+    np.maximum.at(largest, labels, distances)
+    sizes, sums = np.bincount(labels, minlength=k), np.bincount(labels, distances, k)
+    return ClusterSums(sizes, sums.astype(np.float64), largest)
 
 
 def clusters_table(result: dict[str, Any]) -> RenderableType:

@@ -17,7 +17,7 @@ from sklearn.datasets import load_wine
 from sklearn.metrics import adjusted_rand_score
 
 from mixtura import GaussianMixture, MissingDependencyError, MixtureImputer
-from mixtura.cli.assign import assignment, group_facts, groups_table
+from mixtura.cli.assign import assignment, group_sums, groups_table
 from mixtura.cli.console import grid, heading, show
 from mixtura.cli.report import recorded, save
 from mixtura.io.arrow import pa
@@ -64,7 +64,7 @@ def demo(
         heading("Covariance structures (BIC: lower is better)"),
         choice(criteria),
         heading("Groups"),
-        groups_table(group_facts(columns)),
+        groups_table(group_sums(columns).facts()),
         heading("What sets each group apart (standard deviations from the mean of all wines)"),
         profiles(model.means_, wine.data, names),
         heading("Least certain rows (counted from 1)"),

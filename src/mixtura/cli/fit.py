@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from copy import copy
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from mixtura.cli.fitting import (
     PARAMETERS_SHOWN,
     Rows,
     deliver,
+    keep_in,
     outcome_lines,
     read_rows,
     run,
@@ -32,6 +34,9 @@ from mixtura.cli.models import (
     weights_table,
 )
 from mixtura.cli.options import (
+    MEMORY,
+    CheckpointEveryOption,
+    CheckpointOption,
     ColumnsOption,
     Covariance,
     DropOption,
@@ -40,18 +45,20 @@ from mixtura.cli.options import (
     JsonOption,
     LabelsOption,
     MaxIterOption,
+    MemoryOption,
     NaOption,
     OutputModelOption,
     QuietOption,
+    SchedulerOption,
     SeedOption,
-    TableArgument,
+    TablesArgument,
     ThreadsOption,
     WeightsOption,
     number_or_auto,
 )
 from mixtura.cli.progress import MixtureWatch
+from mixtura.cli.streaming import kept_by_workers
 from mixtura.estimators.automatic import MOST
-from mixtura.io.columns import Numeric
 from mixtura.io.table import as_option, named
 
 BY_BIC = f"the number of components, as that of least BIC (of {MOST} at most)"
@@ -67,7 +74,8 @@ class Init(StrEnum):
 
 
 def fit(
-    table: TableArgument,
+    context: typer.Context,
+    tables: TablesArgument,
     components: Annotated[
         int | None,
         typer.Option(
@@ -87,6 +95,8 @@ def fit(
     weights: WeightsOption = None,
     labels: LabelsOption = None,
     na: NaOption = None,
+    memory: MemoryOption = MEMORY,
+    scheduler: SchedulerOption = None,
     seed: SeedOption = 0,
     n_init: Annotated[
         int,
@@ -106,6 +116,8 @@ def fit(
     ] = "auto",
     engine: EngineOption = Engine.auto,
     threads: ThreadsOption = None,
+    checkpoint: CheckpointOption = None,
+    checkpoint_every: CheckpointEveryOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -116,12 +128,15 @@ def fit(
 
     Columns of text, dates and true/false are left out unless --columns names them (true counts as
     1, false as 0). Missing cells stay so: the fit goes by those that are there. Ctrl-C stops after
-    the iteration at hand and, with -o, keeps the model so far.
+    the iteration at hand and, with -o, keeps the model so far; with --checkpoint, the same command
+    goes on from there.
     """
     if quiet:
         hush()
     if components is None and init is not Init.kmeans:
         raise typer.BadParameter("--init needs a number of components: give -k.")
+    if components is None and checkpoint is not None:
+        raise typer.BadParameter("--checkpoint needs a number of components: give -k.")
     model = GaussianMixture(
         components or "auto",
         covariance_type=covariance.value,
@@ -134,10 +149,12 @@ def fit(
         engine=engine.value,
         n_jobs=threads,
     )
-    rows = read_rows(table, columns, drop, weights, output, na, labels)
-    if rows.table.n_rows == 1:
+    keep_in(model, checkpoint, checkpoint_every, output)
+    workers = scheduler and partial(kept_by_workers, context, scheduler=scheduler)
+    rows = read_rows(tables, columns, drop, weights, output, na, labels, memory, workers or None)
+    if rows.seen.n_rows == 1:
         raise TableError(f"{rows.table.source} has 1 row; a fit needs at least 2.")
-    report_constant(rows.numeric)
+    report_constant(rows)
     charge = 0.0 if components else 0.5 * float(np.log(rows.weight))  # as BIC does
     watch = MixtureWatch(model.tol, max_iter, rows.weight, keep=output is not None, charge=charge)
     started = time.monotonic()
@@ -145,7 +162,7 @@ def fit(
     result = {
         **rows.facts(),
         **log_likelihood_facts(
-            model, model.lower_bound_ * rows.weight, rows.numeric.X, rows.weights
+            model, model.lower_bound_ * rows.weight, rows.weight, rows.seen.telling
         ),
         **description(model, rows.numeric.names),
         "chosen": components is None,
@@ -182,17 +199,17 @@ def responsibilities(model: GaussianMixture, X: NDArray[Any]) -> NDArray[Any]:
     return unnamed.predict_proba(X)
 
 
-def report_constant(numeric: Numeric) -> None:
+def report_constant(rows: Rows) -> None:
     """Say which columns hold one value only."""
-    X = numeric.X
-    names = [numeric.names[j] for j in np.flatnonzero(np.nanmin(X, axis=0) == np.nanmax(X, axis=0))]
+    alike = rows.seen.least == rows.seen.greatest
+    names = [rows.numeric.names[j] for j in np.flatnonzero(alike)]
     if not names:
         return
     one = len(names) == 1
     what = f"{named('column', names)} {'does' if one else 'do'} not vary"
     why = f"{'it tells' if one else 'they tell'} no groups apart and only "
     why += f"{'shifts' if one else 'shift'} the log-likelihood"
-    can_drop = len(names) < len(numeric.names)
+    can_drop = len(names) < len(rows.numeric.names)
     leaves = f"; --drop {as_option(names)} leaves {'it' if one else 'them'} out"
     say(f"{what}: {why}{leaves if can_drop else ''}")
 

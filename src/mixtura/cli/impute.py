@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,40 +12,42 @@ import typer
 from numpy.typing import NDArray
 from rich.console import RenderableType
 
-from mixtura import GaussianMixture, InputError, MixtureImputer, TableError
+from mixtura import GaussianMixture, InputError, MixtureImputer, OpenTable, TableError
 from mixtura._text import counted
 from mixtura.cli.console import facts, grid, hush, number, print_json, show
-from mixtura.cli.fitting import report_columns
-from mixtura.cli.models import gaussians, load_model, matching_columns
+from mixtura.cli.fitting import Rows, read_rows, rows_for
+from mixtura.cli.models import gaussians, load_model
 from mixtura.cli.options import (
     ENDINGS,
+    MEMORY,
     ColumnsOption,
     Covariance,
     DropOption,
     JsonOption,
+    MemoryOption,
     NaOption,
     QuietOption,
     SeedOption,
-    TableArgument,
+    TablesArgument,
     ThreadsOption,
-    check_choice,
     check_no_fit,
-    names_in,
     naming,
 )
+from mixtura.cli.streaming import Columns, is_streamed, refuse, written
 from mixtura.estimators.centres import CentreModel
+from mixtura.estimators.outside import unnamed
 from mixtura.io.arrow import pa
-from mixtura.io.columns import Numeric, missing_counts, numeric_columns
 from mixtura.io.table import Table
-from mixtura.io.tables import STREAM, check_writable, numbered, read_table, write_table
+from mixtura.io.tables import STREAM, check_writable, numbered, write_table
 
 Filled = tuple[list[NDArray[Any]], NDArray[Any] | None]
 COMPONENTS = 3
+FILLED = ""  # what stands for the columns themselves among those that are appended
 EXACT = 2.0**53  # doubles hold every whole number below
 
 
 def impute(
-    table: TableArgument,
+    tables: TablesArgument,
     model: Annotated[
         Path | None,
         typer.Option(
@@ -88,6 +92,7 @@ def impute(
     columns: ColumnsOption = None,
     drop: DropOption = None,
     na: NaOption = None,
+    memory: MemoryOption = MEMORY,
     seed: SeedOption = 0,
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
@@ -105,32 +110,35 @@ def impute(
     check_usage(model, fitting, output, draws, std=std, as_json=as_json)
     outputs = [output] if draws is None else numbered(output, draws)
     for path in outputs:
-        check_writable(path, table, *([model] if model else []))
+        check_writable(path, *tables, *([model] if model else []))
+    if draws is not None and is_streamed(tables, memory):
+        raise refuse("--draws", tables)
     if model is None:
-        check_choice(names_in(columns), names_in(drop), None)
-    source = read_table(table, na or ())
-    if model is None:
-        numeric = numeric_columns(source, names_in(columns), names_in(drop), allow_missing=True)
-        check_kept(source, numeric)
-        report_columns(numeric, explicit=columns is not None)
+        rows = read_rows(tables, columns, drop, None, None, na, memory=memory)
+        check_kept(rows)
         kind = covariance.value if covariance else "full"
-        k = components or min(COMPONENTS, source.n_rows)
-        fitted = fit(source, numeric, k, kind, seed, threads)
+        k = components or min(COMPONENTS, rows.seen.n_rows)
+        fitted = fit(rows, k, kind, seed, threads)
     else:
         fitted, names = stored(model, threads)
-        numeric = matching_columns(source, fitted, names)
-        check_kept(source, numeric)
-    with naming(source, numeric.names):
-        tables, deviations = fill(fitted, numeric.X, draws, seed)
-    for path, filled in zip(outputs, tables, strict=True):
-        write_table(path, completed(source, numeric, filled, deviations if std else None))
+        rows = rows_for(fitted, names, tables, None, na, memory)
+        check_kept(rows)
+    with naming(rows.table, rows.numeric.names):
+        if isinstance(rows.table, OpenTable):
+            part = partial(filled_part, fitted, rows, std=std)
+            sums = written(rows.table, output, part, fills=FILLED)
+        else:
+            drawn, deviations = fill(fitted, rows.numeric.X, draws, seed)
+            for path, each in zip(outputs, drawn, strict=True):
+                write_table(path, completed(rows, rows.table, each, deviations if std else None))
+            sums = sums_of(rows.numeric.X, drawn, deviations)
     if output == STREAM:
         return
     result = {
-        "table": source.source,
-        "rows": source.n_rows,
+        "table": rows.table.source,
+        "rows": rows.seen.n_rows,
         "outputs": outputs,
-        **filled_facts(numeric, tables, deviations),
+        **filled_facts(rows, sums),
     }
     if as_json:
         print_json(result)
@@ -156,27 +164,32 @@ def check_usage(
         raise typer.BadParameter(f"{both} cannot go to standard output: give -o.")
 
 
-def check_kept(source: Table, numeric: Numeric) -> None:
+def check_kept(rows: Rows) -> None:
     """Raise where whole numbers are too large to become decimal ones, as filling in needs."""
-    for name in missing_counts(numeric):
-        values = numeric.X[:, numeric.names.index(name)]
-        is_whole = pa.types.is_integer(source.columns.column(name).type)
-        if is_whole and np.nanmax(np.abs(values), initial=0.0) >= EXACT:
+    largest = np.maximum(rows.seen.greatest, -rows.seen.least)
+    for name in rows.missing:
+        if is_whole(rows.table, name) and largest[rows.numeric.names.index(name)] >= EXACT:
             raise TableError(
-                f"{source.source}: column '{name}' holds missing cells and whole numbers above "
+                f"{rows.table.source}: column '{name}' holds missing cells and whole numbers above "
                 "2^53, which filling in would round; leave it out, or make it decimal numbers."
             )
 
 
-def fit(
-    source: Table, numeric: Numeric, components: int, kind: str, seed: int, threads: int | None
-) -> GaussianMixture:
+def is_whole(table: Table | OpenTable, name: str) -> bool:
+    """Say whether a column holds whole numbers, in any of its files."""
+    if isinstance(table, Table):
+        return bool(pa.types.is_integer(table.columns.column(name).type))
+    layout = table.layout
+    return any(pa.types.is_integer(layout.type(reader, name)) for reader in layout.readers)
+
+
+def fit(rows: Rows, components: int, kind: str, seed: int, threads: int | None) -> GaussianMixture:
     """Return a mixture fitted to the table, as ``MixtureImputer`` fits it."""
-    if source.n_rows == 1:
-        raise TableError(f"{source.source} has 1 row; a fit needs at least 2.")
+    if rows.seen.n_rows == 1:
+        raise TableError(f"{rows.table.source} has 1 row; a fit needs at least 2.")
     imputer = MixtureImputer(components, covariance_type=kind, random_state=seed, n_jobs=threads)
-    with naming(source, numeric.names):
-        return imputer.fit(numeric.X).model_
+    with naming(rows.table, rows.numeric.names):
+        return unnamed(imputer.fit(rows.numeric.X).model_)
 
 
 def stored(path: Path, threads: int | None) -> tuple[GaussianMixture, list[str] | None]:
@@ -202,38 +215,91 @@ def fill(model: GaussianMixture, X: NDArray[Any], draws: int | None, seed: int) 
     return list(drawn.reshape(draws, *X.shape)), None
 
 
+def filled_part(
+    model: GaussianMixture, rows: Rows, X: NDArray[Any], *, std: bool
+) -> tuple[Columns, FillSums]:
+    """Return a part of a table filled in, and the standard deviations of its cells by column."""
+    filled, deviations = model.impute(X, return_std=True)
+    columns = {FILLED: filled, **(std_columns(rows, deviations) if std else {})}
+    return columns, sums_of(X, [filled], deviations)
+
+
+def std_columns(rows: Rows, deviations: NDArray[Any]) -> Columns:
+    """Return the standard deviations (n, d) of the columns with missing cells."""
+    each = dict(zip(rows.numeric.names, deviations.T, strict=True))
+    return {f"{name}_std": each[name] for name in rows.missing}
+
+
 def completed(
-    source: Table, numeric: Numeric, filled: NDArray[Any], deviations: NDArray[Any] | None
+    rows: Rows, source: Table, filled: NDArray[Any], deviations: NDArray[Any] | None
 ) -> Table:
     """Return the table with its missing cells filled in, and their standard deviations."""
     columns, missing = (
-        dict(zip(numeric.names, array.T, strict=True)) for array in (filled, np.isnan(numeric.X))
+        dict(zip(rows.numeric.names, array.T, strict=True))
+        for array in (filled, np.isnan(rows.numeric.X))
     )
     table = source.filled(columns, missing)
-    if deviations is None:
-        return table
-    each = dict(zip(numeric.names, deviations.T, strict=True))
-    return table.appended({f"{name}_std": each[name] for name in missing_counts(numeric)})
+    return table if deviations is None else table.appended(std_columns(rows, deviations))
 
 
-def filled_facts(
-    numeric: Numeric, tables: list[NDArray[Any]], deviations: NDArray[Any] | None
-) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class FillSums:
+    """Sums of each column (d,) over cells; parts of a table add up.
+
+    They are of the numbers that are there, of those that are filled in, and of the deviations of
+    the latter. ``empty`` counts the rows without any number.
+    """
+
+    empty: int
+    observed: NDArray[np.float64]
+    filled: NDArray[np.float64]
+    deviations: NDArray[np.float64] | None
+
+    def __add__(self, other: FillSums) -> FillSums:
+        both = None
+        if self.deviations is not None and other.deviations is not None:
+            both = self.deviations + other.deviations
+        return FillSums(
+            self.empty + other.empty,
+            self.observed + other.observed,
+            self.filled + other.filled,
+            both,
+        )
+
+
+def sums_of(
+    X: NDArray[Any], tables: list[NDArray[Any]], deviations: NDArray[Any] | None
+) -> FillSums:
+    """Return the sums of rows and of what fills them in, of several tables their mean."""
+    holes = np.isnan(X)
+
+    def summed(array: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[np.float64]:
+        sums: NDArray[np.float64] = array.sum(axis=0, where=where, dtype=np.float64)
+        return sums
+
+    return FillSums(
+        int(holes.all(axis=1).sum()),
+        summed(X, ~holes),
+        np.mean([summed(each, holes) for each in tables], axis=0),
+        None if deviations is None else summed(deviations, holes),
+    )
+
+
+def filled_facts(rows: Rows, sums: FillSums) -> dict[str, Any]:
     """Return what was filled in, by column."""
-    missing, columns = np.isnan(numeric.X), {}
-    for name, count in missing_counts(numeric).items():
-        j = numeric.names.index(name)
-        holes, there = missing[:, j], numeric.X[~missing[:, j], j]
+    columns = {}
+    for name, count in rows.missing.items():
+        j, there = rows.numeric.names.index(name), rows.seen.n_rows - count
         columns[name] = {
             "missing": count,
-            "mean_observed": there.mean(dtype=np.float64) if len(there) else None,
-            "mean_filled": np.mean([each[holes, j] for each in tables], dtype=np.float64),
-            **({} if deviations is None else {"mean_std": deviations[holes, j].mean()}),
+            "mean_observed": sums.observed[j] / there if there else None,
+            "mean_filled": sums.filled[j] / count,
+            **({} if sums.deviations is None else {"mean_std": sums.deviations[j] / count}),
         }
     return {
-        "used": numeric.names,
-        "missing": int(missing.sum()),
-        "empty_rows": int(missing.all(axis=1).sum()),
+        "used": rows.numeric.names,
+        "missing": sum(rows.missing.values()),
+        "empty_rows": sums.empty,
         "columns": columns,
     }
 

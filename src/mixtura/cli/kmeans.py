@@ -25,11 +25,15 @@ from mixtura.cli.fitting import (
     PARAMETERS_SHOWN,
     Rows,
     deliver,
+    keep_in,
     outcome_lines,
     read_rows,
     run,
 )
 from mixtura.cli.options import (
+    MEMORY,
+    CheckpointEveryOption,
+    CheckpointOption,
     ColumnsOption,
     DropOption,
     Engine,
@@ -37,18 +41,22 @@ from mixtura.cli.options import (
     JsonOption,
     LabelsOption,
     MaxIterOption,
+    MemoryOption,
     NaOption,
     OutputModelOption,
     QuietOption,
+    SchedulerOption,
     SeedOption,
-    TableArgument,
+    TablesArgument,
     ThreadsOption,
     WeightsOption,
     finite,
     in_flags,
 )
 from mixtura.cli.progress import CentresWatch
+from mixtura.cli.streaming import kept_by_workers
 from mixtura.estimators.k_means import n_starts
+from mixtura.estimators.outside import unnamed
 
 DOMINANT = 0.9  # share of the variance from which the clusters are those of one column
 
@@ -73,7 +81,8 @@ class Algorithm(StrEnum):
 
 
 def kmeans(
-    table: TableArgument,
+    context: typer.Context,
+    tables: TablesArgument,
     clusters: Annotated[
         int,
         typer.Option("--clusters", "-k", min=1, help="Number of clusters.", show_default=False),
@@ -84,6 +93,8 @@ def kmeans(
     weights: WeightsOption = None,
     labels: LabelsOption = None,
     na: NaOption = None,
+    memory: MemoryOption = MEMORY,
+    scheduler: SchedulerOption = None,
     seed: SeedOption = 0,
     n_init: Annotated[
         int | None,
@@ -110,6 +121,8 @@ def kmeans(
     ] = 1e-4,
     engine: EngineOption = Engine.auto,
     threads: ThreadsOption = None,
+    checkpoint: CheckpointOption = None,
+    checkpoint_every: CheckpointEveryOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -117,7 +130,8 @@ def kmeans(
 
     Columns of text, dates and true/false are left out unless --columns names them (true counts as
     1, false as 0). Distances go by the units of the columns, and by the cells that are there.
-    Ctrl-C stops after the iteration at hand and, with -o, keeps the model so far.
+    Ctrl-C stops after the iteration at hand and, with -o, keeps the model so far; with
+    --checkpoint, the same command goes on from there.
     """
     if quiet:
         hush()
@@ -132,12 +146,14 @@ def kmeans(
         n_jobs=threads,
         engine=engine.value,
     )
-    rows = read_rows(table, columns, drop, weights, output, na, labels)
+    keep_in(model, checkpoint, checkpoint_every, output)
+    workers = scheduler and partial(kept_by_workers, context, scheduler=scheduler)
+    rows = read_rows(tables, columns, drop, weights, output, na, labels, memory, workers or None)
     watch = CentresWatch(n_starts(model), max_iter, keep=output is not None)
     started = time.monotonic()
     model = run(model, rows, watch, partial(rebuilt, rows), output, visible=not quiet)
     seconds = time.monotonic() - started
-    spread = variances(rows)
+    spread = rows.seen.scatter / rows.weight
     report_dominant(rows.numeric.names, spread)
     if model.status_ is Status.MAX_ITER:
         say(f"warning: {in_flags(model.status_.value)}")
@@ -161,18 +177,6 @@ def kmeans(
     deliver(model, result, lines, parameters, output, as_json=as_json)
 
 
-def variances(rows: Rows) -> NDArray[Any]:
-    """Return the sum of squares (d,) of each column about its mean, per unit of weight."""
-    weights = np.ones(len(rows.numeric.X)) if rows.weights is None else rows.weights
-    scatters = []
-    for column in rows.numeric.X.T:
-        there = ~np.isnan(column) & (weights > 0)
-        values, own = column[there].astype(np.float64), weights[there]
-        apart = values - np.average(values, weights=own)
-        scatters.append(own @ apart**2 / rows.weight)
-    return np.array(scatters)
-
-
 def report_dominant(names: list[str], spread: NDArray[Any]) -> None:
     """Say which column makes the clusters, where one has nearly all of the variance."""
     largest = int(np.argmax(spread))
@@ -188,14 +192,28 @@ def report_dominant(names: list[str], spread: NDArray[Any]) -> None:
 
 def shares(model: KMeans, rows: Rows, spread: float) -> dict[str, Any]:
     """Return the sizes of the clusters, and what part of the variance they explain."""
-    sizes = np.bincount(model.labels_, minlength=model.n_clusters)
-    weights = np.bincount(model.labels_, rows.weights, minlength=model.n_clusters)
+    labels, k = getattr(model, "labels_", None), model.n_clusters
+    sizes, weights = (
+        rows.total(partial(sizes_of, unnamed(model)))
+        if labels is None
+        else counts_of(labels, rows.weights, k)
+    )
     within = model.inertia_ / rows.weight
     return {
         "explained": max(0.0, 1.0 - within / spread) if spread else None,
-        "sizes": sizes,
+        "sizes": sizes.astype(int),
         "weights": weights / rows.weight,
     }
+
+
+def sizes_of(model: KMeans, X: Any, weights: NDArray[Any] | None) -> NDArray[np.float64]:
+    """Return how many of some rows are nearest to each centre, and their weights (2, k)."""
+    return counts_of(model.predict(X), weights, model.n_clusters)
+
+
+def counts_of(labels: NDArray[Any], weights: NDArray[Any] | None, k: int) -> NDArray[np.float64]:
+    """Return how many rows each cluster has, and their weights (2, k)."""
+    return np.stack([np.bincount(labels, own, k).astype(float) for own in (None, weights)])
 
 
 def explained_line(result: dict[str, Any]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from mixtura import (
 from mixtura._errors import TableError
 from mixtura._text import counted
 from mixtura.cli.console import grid, number, width
+from mixtura.cli.options import Sourced
 from mixtura.estimators.centres import CentreModel
 from mixtura.io.arrays import generic_names
 from mixtura.io.columns import Numeric, numeric_columns
@@ -121,6 +122,11 @@ def n_parameters(model: MixtureModel) -> int:
     return model.mixture_.n_parameters()
 
 
+def takes_holes(model: Model) -> bool:
+    """Say whether cells of rows may be missing."""
+    return bool(getattr(model, "_allow_nan", True))
+
+
 def column_names(model: Model) -> list[str] | None:
     """Return the names of the columns that the model was fitted on."""
     names = getattr(model, "feature_names_in_", None)
@@ -138,21 +144,27 @@ def matching_columns(
         return numeric_columns(table, names, allow_missing=True, allow_empty=True)
     left_out = None if weights is None else [weights]
     numeric = numeric_columns(table, drop=left_out, allow_missing=True, allow_empty=True)
+    check_width(table, numeric, model)
+    return numeric
+
+
+def check_width(table: Sourced, numeric: Numeric, model: Model) -> None:
+    """Raise unless there are as many columns as a model without names needs."""
     if len(numeric.names) != model.n_features_in_:
         raise TableError(
             f"{table.source} has {counted(len(numeric.names), 'column')} of numbers; the model, "
             f"which has no column names, needs {model.n_features_in_}."
         )
-    return numeric
 
 
 def log_likelihood_facts(
-    model: MixtureModel, total: float, X: NDArray[Any], weights: NDArray[Any] | None = None
+    model: MixtureModel, total: float, weight: float, telling: float
 ) -> dict[str, float]:
-    """Return the log-likelihood (nats) of rows and the criteria that follow from it."""
+    """Return the log-likelihood (nats) of rows and the criteria that follow from it.
+
+    ``telling`` is the ``weight`` of those rows that have an observed cell.
+    """
     count = n_parameters(model)
-    weight = float(len(X) if weights is None else weights.sum())
-    telling = float(criteria.counts(X, weights).sum())
     return {
         "log_likelihood": total,
         "log_likelihood_per_row": total / weight,

@@ -11,17 +11,20 @@ from contextlib import contextmanager, suppress
 from enum import StrEnum
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 
-from mixtura._errors import InputError, ModelFileError, TableError
-from mixtura.io.table import Table, named
+from mixtura._errors import CheckpointError, InputError, ModelFileError, TableError
+from mixtura.io.opening import memory_bytes
+from mixtura.io.table import named
 
+MEMORY = "512MB"
 ENDINGS = ".csv .tsv .txt (also .gz) .parquet .arrow .feather .npy .npz"
 
 FLAGS = {
     "algorithm": "--algorithm",
+    "checkpoint_every": "--checkpoint-every",
     "covariance_type": "--covariance",
     "covariance_types": "--structures",
     "criterion": "--criterion",
@@ -74,11 +77,29 @@ class Engine(StrEnum):
     numba = "numba"
 
 
+def a_size(value: str) -> str:
+    """Return a size of memory as it is, or raise where it is none."""
+    try:
+        memory_bytes(value)
+    except InputError:
+        raise typer.BadParameter(f"'{value}' is no size such as 512MB or 2GiB.") from None
+    return value
+
+
 TableArgument = Annotated[
     str,
     typer.Argument(
         metavar="TABLE",
         help=f"Table to read: {ENDINGS}; '-' reads standard input, file.npz::NAME one array.",
+        show_default=False,
+    ),
+]
+TablesArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="TABLE",
+        help=f"Table to read: {ENDINGS}; '-' reads standard input, file.npz::NAME one array. "
+        "Several files, a directory, a pattern in quotes or a URI are one table, read in parts.",
         show_default=False,
     ),
 ]
@@ -119,6 +140,26 @@ NaOption = Annotated[
         show_default=False,
     ),
 ]
+MemoryOption = Annotated[
+    str,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        callback=a_size,
+        help="Memory for a table, as 512MB or 2GiB. A file of more than a quarter of it (a "
+        "sixteenth, if compressed text) is read in parts, anew for every iteration.",
+    ),
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Fit on the workers of the Dask scheduler there, as tcp://host:8786, or of one that "
+        "is started here ('local'). They read the files, and keep the rows in memory: a path "
+        "must lead to the same file on every machine.",
+    ),
+]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed; equal seeds give equal models.")]
 MaxIterOption = Annotated[int, typer.Option(min=1, help="Most iterations of one start.")]
 EngineOption = Annotated[Engine, typer.Option(help="Kernels.")]
@@ -128,10 +169,36 @@ ThreadsOption = Annotated[
         min=1, help="Threads to use; the result does not depend on it.", show_default="all"
     ),
 ]
+CheckpointOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="PATH",
+        help="Keep the fit in this file until it ends; where it was killed or interrupted, the "
+        "same command goes on from there.",
+    ),
+]
+CheckpointEveryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--checkpoint-every",
+        metavar="TIME",
+        help="Time between two checkpoints, as 30s, 5min or 1h.",
+        show_default="30s",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress, notes or warnings; errors remain.")
 ]
+
+
+class Sourced(Protocol):
+    """What messages name."""
+
+    @property
+    def source(self) -> str:
+        """Where it was read from."""
 
 
 def names_in(option: str | None) -> list[str] | None:
@@ -204,7 +271,7 @@ def in_names(text: str, names: list[str]) -> str:
 
 
 @contextmanager
-def naming(table: Table, names: list[str]) -> Iterator[None]:
+def naming(table: Sourced, names: list[str]) -> Iterator[None]:
     """Let an error or a warning of the library name the columns of the table.
 
     Errors name the table, too, and call parameters as the options are called.
@@ -219,6 +286,8 @@ def naming(table: Table, names: list[str]) -> Iterator[None]:
         yield
     except (TableError, ModelFileError):
         raise
+    except CheckpointError as error:
+        raise CheckpointError(in_flags(str(error))) from None
     except InputError as error:
         text = in_names(in_flags(str(error)), names)
         raise TableError(f"{table.source}: {text}") from None

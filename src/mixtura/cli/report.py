@@ -150,9 +150,9 @@ def report_table(
     columns, drop, weights, labels = (
         given[flag] for flag in ("--columns", "--drop", "--weights", "--labels")
     )
-    rows = read_rows(path, columns, drop, weights, None, na, labels)
+    rows = read_rows([path], columns, drop, weights, None, na, labels)
     sizes = sizes_for(1, given["--max-k"] or MOST, rows)
-    report_constant(rows.numeric)
+    report_constant(rows)
     search = MixtureSearch(sizes, n_jobs=threads, random_state=seed)
     X, names = rows.numeric.X, rows.numeric.names
     n_models = len(sizes) * len(names_of("all", X.shape[1]))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from mixtura import OpenTable
 from mixtura._text import counted
 from mixtura.cli.clusters import inertia_facts, inertia_lines, nearest
 from mixtura.cli.console import facts, print_json, show
-from mixtura.cli.fitting import weight_column
+from mixtura.cli.fitting import Rows, check_weight, rows_for
 from mixtura.cli.models import (
     ClassModel,
     Model,
@@ -19,25 +21,29 @@ from mixtura.cli.models import (
     likelihood_lines,
     load_model,
     log_likelihood_facts,
-    matching_columns,
+    takes_holes,
 )
 from mixtura.cli.options import (
     ENDINGS,
+    MEMORY,
     JsonOption,
+    MemoryOption,
     ModelArgument,
     NaOption,
-    TableArgument,
+    TablesArgument,
     ThreadsOption,
     WeightsOption,
     naming,
 )
+from mixtura.cli.streaming import Columns, written
 from mixtura.estimators.centres import CentreModel
-from mixtura.io.tables import STREAM, check_writable, read_table, write_table
+from mixtura.io.tables import STREAM, check_writable, write_table
+from mixtura.model.criteria import counts
 
 
 def score(
     model: ModelArgument,
-    table: TableArgument,
+    tables: TablesArgument,
     output: Annotated[
         str | None,
         typer.Option(
@@ -49,6 +55,7 @@ def score(
     ] = None,
     weights: WeightsOption = None,
     na: NaOption = None,
+    memory: MemoryOption = MEMORY,
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -61,27 +68,49 @@ def score(
     if output == STREAM:
         raise typer.BadParameter("the scores go to standard output: give -o a file.")
     if output is not None:
-        check_writable(output, table, model)
+        check_writable(output, *tables, model)
     fitted, names = load_model(model, threads)
-    source = read_table(table, na or ())
-    numeric = matching_columns(source, fitted, names, weights)
-    counts = np.ones(source.n_rows) if weights is None else weight_column(source, weights)
-    with naming(source, numeric.names):
-        column, values = row_scores(fitted, numeric.X)
-    if output is not None:
-        write_table(output, source.appended({column: values}))
-    n_rows, total, weight = source.n_rows, float((counts * values).sum()), float(counts.sum())
+    rows = rows_for(fitted, names, tables, weights, na, memory)
+    with naming(rows.table, rows.numeric.names):
+        total, count, weight, telling = summed(fitted, rows, output)
+        check_weight(rows.table, weights, weight)
     if isinstance(fitted, CentreModel):
         result = inertia_facts(total, weight)
         lines = inertia_lines(result)
     else:
-        result = log_likelihood_facts(fitted, total, numeric.X, counts)
+        result = log_likelihood_facts(fitted, total, weight, telling)
         lines = likelihood_lines(result)
+    source, n_rows = rows.table.source, int(count)
     if as_json:
-        read = {"table": source.source, "rows": n_rows, "total_weight": weight}
+        read = {"table": source, "rows": n_rows, "total_weight": weight}
         print_json({**read, "output": output, **result})
         return
-    show(facts({"table": f"{source.source}: {counted(n_rows, 'row')}", **lines}))
+    show(facts({"table": f"{source}: {counted(n_rows, 'row')}", **lines}))
+
+
+def summed(model: Model, rows: Rows, output: str | None) -> list[float]:
+    """Return sums over all rows, and write the scores of these if they are asked for.
+
+    These are the scores by weight, the rows, their weight, and that of rows with observed cells.
+    """
+
+    def scored(X: NDArray[Any], weights: NDArray[Any] | None) -> tuple[Columns, NDArray[Any]]:
+        column, values = row_scores(model, X)
+        known = np.ones(len(X)) if weights is None else weights
+        telling = counts(X, weights).sum()
+        return {column: values}, np.array([known @ values, len(X), known.sum(), telling])
+
+    if not isinstance(rows.table, OpenTable):
+        columns, sums = scored(rows.numeric.X, rows.weights)
+        if output is not None:
+            write_table(output, rows.table.appended(columns))
+        return sums.tolist()
+    how: dict[str, Any] = {"allow_nan": takes_holes(model)}
+    if output is not None:
+        sums = written(rows.table, output, partial(scored, weights=None), **how)
+    if output is None or rows.table.weight is not None:  # which is not told where rows are written
+        sums = rows.total(lambda *part: scored(*part)[1], **how)
+    return sums.tolist()
 
 
 def row_scores(model: Model, X: NDArray[Any]) -> tuple[str, NDArray[Any]]:

@@ -98,9 +98,9 @@ def select(
         hush()
     names = structures_in(structures)
     check_sizes(min_k, max_k, criterion)
-    rows = read_rows(table, columns, drop, weights, output, na, labels)
+    rows = read_rows([table], columns, drop, weights, output, na, labels)
     sizes = sizes_for(min_k, max_k, rows)
-    report_constant(rows.numeric)
+    report_constant(rows)
     search = MixtureSearch(
         sizes,
         covariance_types=names,
@@ -175,7 +175,7 @@ def found(search: MixtureSearch, rows: Rows) -> dict[str, Any]:
     """Return what the search has found, for machines, and name the columns of the best model."""
     best, X = search.best_estimator_, rows.numeric.X
     total = best.score(X, sample_weight=rows.weights) * rows.weight
-    likelihood = log_likelihood_facts(best, total, X, rows.weights)
+    likelihood = log_likelihood_facts(best, total, rows.weight, rows.seen.telling)
     best.feature_names_in_ = np.asarray(rows.numeric.names, dtype=object)
     models = [{**row, "status": row["status"].name} for row in search.table_]
     return {

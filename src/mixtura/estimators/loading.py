@@ -8,6 +8,9 @@ import numpy as np
 
 from mixtura._errors import InputError
 
+#: Part of a table's budget that is read at a time.
+CHUNK_SHARE = 16
+
 
 def is_lazy(X: Any) -> bool:
     """Return whether rows are a Dask collection."""
@@ -15,8 +18,8 @@ def is_lazy(X: Any) -> bool:
 
 
 def is_outside(X: Any) -> bool:
-    """Return whether rows are not in memory."""
-    return callable(getattr(X, "chunks", None)) or is_lazy(X)
+    """Return whether rows are not in memory; those on workers have a source of their own."""
+    return any(callable(getattr(X, name, None)) for name in ("chunks", "as_source")) or is_lazy(X)
 
 
 def loaded(X: Any, who: str) -> Any:
@@ -41,7 +44,11 @@ def loaded(X: Any, who: str) -> Any:
         )
     if X.weight is not None:
         raise InputError(
-            f"{who} takes the weights of rows as sample_weight: open the table without weight="
-            f"{X.weight!r}."
+            f"{who} takes no weights from a table: open it without weight={X.weight!r}, and pass "
+            "them as sample_weight where there is one."
         )
-    return np.concatenate([np.array(rows, order="C") for rows, _ in X.chunks(max(1, X.n_rows))])
+    table = np.empty((X.n_rows, X.n_features), X.dtype)
+    step = max(1, X.memory // CHUNK_SHARE * len(table) // max(1, needed))
+    for number, (rows, _) in enumerate(X.chunks(step)):
+        table[number * step : number * step + len(rows)] = rows
+    return table

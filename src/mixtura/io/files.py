@@ -214,7 +214,7 @@ def _in_natural_order(info: Any) -> list[tuple[int, int, str]]:
 
 def _file(base: str, info: Any, filesystem: Any) -> File:
     """Return what is known of a file; its label leaves out the directory of the table."""
-    label = info.path[len(base) :].lstrip("/")
+    label = info.path[len(base) :].lstrip("/") if base else info.path
     _kind(label)
     pairs = [part.split("=", 1) for part in label.split("/")[:-1] if "=" in part]
     values = {unquote(key): None if v == NO_VALUE else unquote(v) for key, v in pairs}

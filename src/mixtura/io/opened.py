@@ -15,7 +15,14 @@ from mixtura._text import counted
 from mixtura.io.arrow import pa
 from mixtura.io.columns import ROW_LABELS
 from mixtura.io.files import called, find_files, partition_types
-from mixtura.io.opening import check_files, check_names, check_survey, memory_bytes, open_reader
+from mixtura.io.opening import (
+    check_files,
+    check_names,
+    check_survey,
+    listed,
+    memory_bytes,
+    open_reader,
+)
 from mixtura.io.readers import MatrixReader, Reader
 from mixtura.io.streaming import write_results
 from mixtura.io.survey import Columns, survey
@@ -65,7 +72,8 @@ def open_table(
         If no file is found, one cannot be read, their columns differ, or a column cannot be used,
         naming the file, the column and the row.
     InputError
-        If ``memory`` is no size, or ``columns`` names a column twice or the weight.
+        If ``memory`` is no size, ``columns`` names a column twice or the weight, or something is
+        no list of text.
 
     Notes
     -----
@@ -87,8 +95,15 @@ def open_table(
     >>> [rows.sum() for rows, weights in table.chunks(2)]
     [np.float64(6.0), np.float64(22.0), np.float64(17.0)]
     """
-    paths = [path] if isinstance(path, str | os.PathLike) else path
-    return open_files([os.fspath(each) for each in paths], columns, (), weight, memory, na)
+    if isinstance(path, str | os.PathLike):
+        path = [path]
+    if isinstance(path, list | tuple):
+        path = [os.fspath(each) if isinstance(each, os.PathLike) else each for each in path]
+    if not isinstance(weight, str | None):
+        raise InputError(f"weight must be the name of a column, got {weight!r}.")
+    paths = listed("path", path)
+    columns = columns if columns is None else listed("columns", columns)
+    return open_files(paths, columns, (), weight, memory, listed("na", na))
 
 
 def open_files(

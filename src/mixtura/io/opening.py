@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +38,15 @@ def memory_bytes(memory: str | int) -> int:
         f"memory must be a positive number of bytes or a size such as '512MB' or '2GiB', got "
         f"{memory!r}."
     )
+
+
+def listed(name: str, words: Any) -> list[str]:
+    """Return a list of texts; one text alone would be taken for the list of its letters."""
+    if isinstance(words, Iterable) and not isinstance(words, str | bytes):
+        found = list(words)
+        if all(isinstance(word, str) for word in found):
+            return [str(word) for word in found]
+    raise InputError(f"{name} must be a list of text such as ['a', 'b'], got {reprlib.repr(words)}.")
 
 
 def open_reader(file: File, na: Sequence[str]) -> Reader:

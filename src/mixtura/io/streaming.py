@@ -80,6 +80,8 @@ def write_results(
         If a function returns something else than it should.
     """
     writer = _writer(table, path)
+    if not all(map(callable, (*functions, *added.values()))):
+        raise InputError("what is written are functions of rows, such as model.predict.")
     functions = [_of_rows(table, each) for each in functions]
     added = {name: _of_rows(table, each) for name, each in added.items()}
     if not (keep or functions or added):
@@ -92,6 +94,8 @@ def write_results(
             first = next(parts)
             same = (part.cast(first.schema) for part in parts)
             writer(handle, first, chain([first], same))
+    except BrokenPipeError:
+        raise  # whoever reads it has seen enough
     except OSError as error:
         raise TableError(f"{path} cannot be written: {reason(error)}.") from None
     except pa.ArrowException as error:
@@ -201,6 +205,7 @@ def _parts(
     columns, is_text = table.layout, path == STREAM or path.lower().endswith(TEXT)
     kept = columns.names if keep else table.names if functions else []
     needed = list(dict.fromkeys([*kept, *table.names]))
+    first: dict[str, np.dtype[Any]] = {}
     for reader, row, piece in columns.every(needed, texts=True):
         rows = np.empty((len(piece), len(table.names)), table.dtype, order="F")
         for j, name in enumerate(table.names):
@@ -210,9 +215,32 @@ def _parts(
             part = _filled(part, table.names, rows, function)
         new: dict[str, NDArray[Any]] = {}
         for name, function in added.items():
-            new |= _named(name, function, rows)
+            found = _named(name, function, rows)
+            if found.keys() & new.keys():
+                raise InputError(
+                    f"two functions give a column called {quoted(found.keys() & new.keys())}; use "
+                    "another keyword."
+                )
+            new |= found
+        first = first or {name: values.dtype for name, values in new.items()}
+        _check_alike(first, new)
         part = part.appended(new) if kept else replace(part, columns=pa.table(new))
         yield part.columns if is_text else _typed(part, table.names)
+
+
+def _check_alike(first: dict[str, np.dtype[Any]], new: dict[str, NDArray[Any]]) -> None:
+    """Raise where functions return other columns, or another kind, than for the first rows."""
+    if first.keys() != new.keys():
+        raise InputError(
+            f"functions returned the columns {quoted(first)} for the first rows and {quoted(new)} "
+            "for others; return as many each time."
+        )
+    for name, values in new.items():
+        if not np.can_cast(values.dtype, first[name], "same_kind"):
+            raise InputError(
+                f"the function of '{name}' returned {first[name]} for the first rows and "
+                f"{values.dtype} for others; return one type each time."
+            )
 
 
 def _filled(part: Table, names: list[str], rows: NDArray[Any], function: RowFunction) -> Table:

@@ -78,7 +78,8 @@ class Columns:
         rows = min(max(self.memory // 256 // width, 1), MOST_ROWS)
         for piece in reader.batches(held, rows, self.memory):
             if isinstance(piece, np.ndarray) and (texts or held != list(names)):
-                arrays = [pa.array(np.array(piece[:, j])) for j in range(len(held))]
+                native = piece.dtype.newbyteorder("=")
+                arrays = [pa.array(piece[:, j].astype(native)) for j in range(len(held))]
                 piece = pa.RecordBatch.from_arrays(arrays, names=held)
             yield piece
 

@@ -42,6 +42,8 @@ NO_DASHBOARD: dict[str, Any] = {
 IN_TASKS = 2**23
 #: Seconds between looks at whether a client that waits has given up on its scheduler.
 LOOK = 1.0
+#: Seconds that a scheduler has to answer a client that asks for it.
+ANSWER = 10
 #: What the names of the tasks of passes begin with; they end in the number of the partition.
 PASS = "mixtura-pass-"
 #: The graph of a pass holds its parameters; Dask warns of what it takes for data.
@@ -63,12 +65,21 @@ class DaskRows:
         Row weights; of lazy ones with partitions of unknown lengths, these are those of X.
     n_jobs : int, optional
         Threads of a cluster that is started.
+    where : callable, optional
+        What says where a row is, by its number of all.
     """
 
     #: What messages call the rows.
     source = "X"
 
-    def __init__(self, X: Any, sample_weight: Any = None, n_jobs: int | None = None) -> None:
+    def __init__(
+        self,
+        X: Any,
+        sample_weight: Any = None,
+        n_jobs: int | None = None,
+        where: Callable[[int], str] | None = None,
+    ) -> None:
+        self._where = where
         self.names, self.n_features, self.dtype = partitions.described(X)
         self.weight = None if sample_weight is None else "sample_weight"
         self._parts: list[Any] = []
@@ -97,6 +108,8 @@ class DaskRows:
 
     def where(self, row: int) -> str:
         """Return the place of a row in words; partitions and their rows are counted from 0."""
+        if self._where is not None:
+            return self._where(row)
         number = bisect_right(self._offsets, row) - 1
         return f"row {row - self._offsets[number]} of partition {number} of X"
 
@@ -238,14 +251,51 @@ class DaskSource:
 
 
 @contextmanager
-def _client(n_jobs: int | None) -> Iterator[Any]:
-    """Give the current client, or that of a cluster in this process which ends with it."""
+def connected(address: str) -> Iterator[None]:
+    """Make the scheduler at an address the current one; raise ClusterError if none answers."""
+    with _installed():
+        from distributed import Client
     try:
-        from distributed import Client, LocalCluster
+        client = Client(address, timeout=ANSWER)
+    except (OSError, ValueError) as error:
+        raise ClusterError(
+            f"no Dask scheduler answers at {address} ({type(error).__name__}). Start one (dask "
+            "scheduler, and dask worker ADDRESS), and give the address that it prints."
+        ) from None
+    with client:
+        yield
+
+
+def collected(
+    read: Callable[[Any], tuple[Any, Any]], parts: Sequence[Any], d: int, dtype: Any, weighted: bool
+) -> tuple[Any, Any]:
+    """Return Dask arrays of the rows (n, d) and weights (n,) that ``read`` returns of each part."""
+    with _installed():
+        import dask.array as da
+
+    made = [_task(read, node(part)) for part in parts]
+    rows = [da.from_delayed(each[0], (np.nan, d), dtype) for each in made]
+    weights = [da.from_delayed(each[1], (np.nan,), np.float64) for each in made]
+    how: Any = {"allow_unknown_chunksizes": True}
+    return da.concatenate(rows, **how), da.concatenate(weights, **how) if weighted else None
+
+
+@contextmanager
+def _installed() -> Iterator[None]:
+    """Say how to install what an import needs."""
+    try:
+        yield
     except ImportError:
         raise MissingDependencyError(
             "Rows in Dask collections need distributed: python -m pip install 'mixtura[dask]'"
         ) from None
+
+
+@contextmanager
+def _client(n_jobs: int | None) -> Iterator[Any]:
+    """Give the current client, or that of a cluster in this process which ends with it."""
+    with _installed():
+        from distributed import Client, LocalCluster
     try:
         found = Client.current()
     except ValueError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from functools import partial
 from typing import Any
 
@@ -31,7 +30,7 @@ def sample(
         ranks = np.arange(total)
     else:  # as in memory, where drawing from a number leaves the order of draws alone
         ranks = np.sort(rng.choice(total, n, replace=False, shuffle=weighted))
-    found = source.map_parts(partial(_picked, ranks.tolist(), before if weighted else None))
+    found = source.map_parts(partial(_picked, ranks, before if weighted else None))
     rows = np.concatenate([rows for rows, _ in found])
     weights = np.concatenate([weights for _, weights in found]) if weighted else None
     return rows, weights
@@ -44,7 +43,7 @@ def _positive(part: slice, rows: Any, weights: FloatArray | None) -> list[tuple[
 
 
 def _picked(
-    ranks: list[int],
+    ranks: NDArray[np.intp],
     before: dict[int, int] | None,
     part: slice,
     rows: Any,
@@ -53,8 +52,8 @@ def _picked(
     """Return the rows of a block whose rank among those that count is one of ``ranks``."""
     first = part.start if before is None else before[part.start]
     counting = np.arange(len(rows)) if weights is None else np.flatnonzero(weights > 0)
-    low, high = bisect_left(ranks, first), bisect_left(ranks, first + len(counting))
+    low, high = np.searchsorted(ranks, (first, first + len(counting)))
     if low == high and part.start:  # the first block tells the shape
         return []
-    numbers = counting[np.array(ranks[low:high], dtype=np.intp) - first]
+    numbers = counting[ranks[low:high] - first]
     return [(np.ascontiguousarray(rows[numbers]), None if weights is None else weights[numbers])]

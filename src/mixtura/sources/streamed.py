@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -130,7 +130,10 @@ class StreamedSource:
         with _reading(self.table.chunks(self._chunk), self._block) as ahead:
 
             def run(_: int) -> None:
-                number, part, rows, weights = ahead.take()
+                taken = ahead.take()
+                if taken is None:  # the pass has failed elsewhere
+                    return
+                number, part, rows, weights = taken
                 try:
                     result = function(part, rows, weights)
                 finally:
@@ -138,7 +141,7 @@ class StreamedSource:
                 with ahead.turn:
                     fold.add(number, result)
 
-            for_each(run, -(-self.n_rows // self._block), self.threads)
+            for_each(run, -(-self.n_rows // self._block), self.threads, ahead.stop)
         return fold.total()
 
     def sample_rows(self, n: int, rng: np.random.Generator) -> tuple[Any, FloatArray | None]:
@@ -155,7 +158,8 @@ def _reading(chunks: Iterator[Any], block: int) -> Iterator[_Ahead]:
     finally:
         close = getattr(chunks, "close", None)  # a generator closes its files now
         if close is not None:
-            close()
+            with suppress(ValueError):  # it runs where Ctrl-C came as the thread was started
+                close()
 
 
 class _Ahead:
@@ -165,20 +169,24 @@ class _Ahead:
     """
 
     def __init__(self, chunks: Iterator[Any], reader: ThreadPoolExecutor, block: int) -> None:
-        self.turn = threading.Condition()
+        self.turn = threading.RLock()  # the lock of a condition may stay locked on Ctrl-C
+        self._free = threading.Condition(self.turn)
         self._chunks, self._reader, self._block = chunks, reader, block
         self._coming: Future[Any] | None = reader.submit(next, chunks, None)
         self._rows: Any = ()
         self._weights: FloatArray | None = None
         self._start = self._at = 0
         self._busy: list[int] = []  # where the blocks that are worked on start
+        self._stopped = False
 
-    def take(self) -> tuple[int, slice, Any, FloatArray | None]:
+    def take(self) -> tuple[int, slice, Any, FloatArray | None] | None:
         """Return the next block: its number, where it lies, its rows and their weights."""
         with self.turn:
             while self._at == len(self._rows):
+                if self._stopped:
+                    return None
                 if self._coming is None:
-                    self.turn.wait()  # for memory; another thread may go on in the meantime
+                    self._free.wait()  # for memory; another thread may go on in the meantime
                 else:
                     self._next_chunk(self._coming.result())
             low, high = self._at, min(self._at + self._block, len(self._rows))
@@ -193,7 +201,13 @@ class _Ahead:
         with self.turn:
             self._busy.remove(part.start)
             self._ask()
-            self.turn.notify_all()
+            self._free.notify_all()
+
+    def stop(self) -> None:
+        """Let nobody wait for memory that is not going to be free."""
+        with self.turn:
+            self._stopped = True
+            self._free.notify_all()
 
     def _next_chunk(self, chunk: Any) -> None:
         if chunk is None:
