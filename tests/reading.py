@@ -18,13 +18,17 @@ class Ring:
         self.passes += 1
         self.largest = max(self.largest, n)
         buffers = [np.empty((n, self.n_features), self.X.dtype, order="F") for _ in range(2)]
+        weights = [np.empty(n) for _ in range(2)]
         for number, start in enumerate(range(0, self.n_rows, n)):
             rows = self.X[start : start + n]
             buffer = buffers[number % 2]
             buffer[:] = np.nan  # what a reader of an old chunk would see
             buffer[: len(rows)] = rows
-            own = None if self.weights is None else self.weights[start : start + n].copy()
-            yield buffer[: len(rows)], own
+            own = weights[number % 2]
+            own[:] = np.nan
+            if self.weights is not None:
+                own[: len(rows)] = self.weights[start : start + n]
+            yield buffer[: len(rows)], None if self.weights is None else own[: len(rows)]
 
 
 class Opened(Ring):

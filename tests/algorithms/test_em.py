@@ -15,6 +15,7 @@ from mixtura.algorithms.restarts import relative_floor
 from mixtura.algorithms.stopping import Stopping, StoppingRule
 from mixtura.kernels import array_api, reference
 from mixtura.model import CovarianceFloor, family_named, maximise
+from mixtura.sources import StreamedSource
 from problems import (
     FAMILY_NAMES,
     assert_close,
@@ -25,6 +26,7 @@ from problems import (
     random_rows,
     with_holes,
 )
+from reading import Ring
 
 NEVER = StoppingRule(Stopping.MEAN, 0.0)
 
@@ -220,6 +222,18 @@ def test_the_new_place_is_the_row_that_is_explained_worst() -> None:
     variances = np.diag(np.cov(X[:-1].T, bias=True))
     assert_close(moved.covariances[1], variances, 1e-10)
     assert moved.weights[1] in {0.5 / 3, 0.05 / 3, 0.005 / 3}
+
+
+def test_the_new_place_is_kept_of_rows_whose_memory_is_used_again() -> None:
+    X = random_rows(np.random.default_rng(40), 4_000, 3, 3)
+    X[5] = 30.0
+    em = problem(X, 3, "diag", reseed=True)
+    source = StreamedSource(
+        Ring(X, memory=1), weight=4e3, weighted=False, row_work=5e3, result_size=1
+    )
+    mixture = unsupported("diag")
+    moved, _ = replace(em, source=source).reseeded(mixture, em.expect(mixture))
+    assert moved.means[1].tolist() == [30.0, 30.0, 30.0]
 
 
 def test_a_new_place_is_refused_where_it_would_lower_the_likelihood() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from mixtura import GaussianMixture, InputError, KMeans, m_step
+from mixtura import GaussianMixture, InputError, KMeans, MiniBatchKMeans, NoiseMixture, m_step
 from mixtura.estimators.centres import distances
 from problems import FAMILY_NAMES, assert_same_mixture, random_rows, weight_patterns
 
@@ -117,3 +117,11 @@ def test_a_cluster_without_rows_has_no_gaussian() -> None:
         MODEL.as_mixture(nearest)
     with pytest.raises(InputError, match="covariance_type='oval'"):
         MODEL.as_mixture(X, "oval")
+
+
+@pytest.mark.parametrize("estimator", [KMeans(2), MiniBatchKMeans(2), NoiseMixture(2)])
+def test_a_fit_that_fails_leaves_the_estimator_unfitted(estimator: Any) -> None:
+    with pytest.raises(InputError, match="holds inf"):
+        estimator.fit(np.where(X[3, 1] == X, np.inf, X))
+    with pytest.raises(NotFittedError):
+        estimator.predict(X)

@@ -16,6 +16,8 @@ from mixtura.algorithms.stopping import Status
 from mixtura.estimators import centres_outside
 from mixtura.estimators.centres_outside import mean_variance, spread
 from mixtura.estimators.k_means import mean_observed_variance
+from mixtura.sources import StreamedSource
+from mixtura.sources.sampling import sample
 from reading import Opened
 
 
@@ -187,6 +189,21 @@ def test_passes_over_all_rows_follow_those_over_a_sample() -> None:
     assert short.n_iter_ <= 2
 
 
+@pytest.mark.parametrize(("memory", "drawn"), [(4 * 20_000, 120), (4 * 50_000, 2_083)])
+def test_the_sample_of_mini_batches_takes_no_number_for_every_row_of_a_large_table(
+    memory: int, drawn: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def sampled(self: Any, n: int, rng: np.random.Generator) -> Any:
+        asked.append(n)
+        return sample(self, False, n, rng)
+
+    monkeypatch.setattr(StreamedSource, "sample_rows", sampled)
+    MiniBatchKMeans(2, random_state=0, init_size=50).fit(Opened(blobs(6_000), memory=memory))
+    assert asked == [drawn]
+
+
 def test_mini_batches_take_no_missing_cells() -> None:
     with pytest.raises(InputError, match="of a table has missing cells"):
         MiniBatchKMeans(2).fit(Opened(blobs(holes=0.1)))
@@ -224,7 +241,7 @@ def test_rows_that_cannot_be_clustered() -> None:
     model = KMeans(2, random_state=0).fit(Opened(X))
     with pytest.raises(InputError, match="squares overflow"):
         model.score(Opened(X * 1e160))
-    with pytest.raises(InputError, match="X has 2 columns; the mixture has 3"):
+    with pytest.raises(InputError, match="a table has 2 columns; the model has 3"):
         model.score(Opened(X[:, :2]))
     for ask in ("predict", "transform", "score", "as_mixture"):
         with pytest.raises(NotFittedError):

@@ -28,6 +28,7 @@ from mixtura import (
 from mixtura.estimators import checkpoints
 from mixtura.estimators.checkpoints import packed, seconds, unpacked
 from mixtura.io.checkpoint import read_checkpoint, write_checkpoint
+from reading import Opened
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -51,6 +52,9 @@ def ratings() -> NDArray[np.float64]:
 
 
 X = groups()
+FLAT = np.random.default_rng(2).normal(size=(44, 3))  # a component collapses onto the last rows
+FLAT[40:] += 30.0
+FLAT[[1, 5, 41, 43], [0, 2, 1, 2]] = np.nan
 FAR = np.concatenate([X[:3], X[:6] + 1000.0])  # of nine clusters, some run empty
 MODELS: dict[str, tuple[Any, Any]] = {
     "full": (
@@ -58,6 +62,12 @@ MODELS: dict[str, tuple[Any, Any]] = {
         X,
     ),
     "holes": (GaussianMixture(3, n_init=2, max_iter=25, random_state=1), with_holes(X)),
+    "collapsing": (GaussianMixture(2, random_state=0), FLAT),
+    "on disk": (GaussianMixture(4, n_init=2, max_iter=15, random_state=1), Opened(X, memory=1)),
+    "k-means on disk": (
+        KMeans(9, n_init=2, init="k-means||", record=True, tol=0, random_state=2),
+        Opened(X, memory=1),
+    ),
     "recorded": (GaussianMixture(3, n_init=3, record=True, max_iter=20, random_state=1), X),
     "tied": (GaussianMixture(4, covariance_type="tied", random_state=1), X),
     "VVE": (GaussianMixture(3, covariance_type="VVE", max_iter=20, random_state=1), X),

@@ -46,6 +46,11 @@ def test_indicators_and_names_are_those_of_the_array(X: Any) -> None:
     np.testing.assert_array_equal(filled[:, 4:], np.isnan(X[:, 1:]))
 
 
+def test_weights_are_refused(X: Any) -> None:
+    with pytest.raises(InputError, match=r"takes no weights of rows: open .* without weight='w'"):
+        MixtureImputer(2).fit(Opened(X, np.ones(len(X))))
+
+
 def test_draws_need_the_rows_in_memory(X: Any) -> None:
     model = MixtureImputer(2, kind="draw", random_state=0).fit(Opened(X))
     with pytest.raises(InputError, match="kind='draw' needs the rows in memory"):

@@ -135,3 +135,13 @@ def test_blocks_are_computed_on_the_thread_they_are_asked_on(table: np.ndarray) 
     model = Model.from_parameters([1.0], [[0.0] * 3], [1.0], "spherical")
     lazy.mapped(model, "predict", da.from_array(table, chunks=(50, 3))).compute(scheduler="sync")
     assert seen == [False, True, True, True, True]  # the first tells what the result is like
+
+
+def test_methods_fill_in_lazily(table: np.ndarray) -> None:
+    X = holed(table)
+    imputer = MixtureImputer(2, random_state=0).fit(X)
+    lazily = da.from_array(X, chunks=(60, 3))
+    for method in (imputer.transform, imputer.model_.impute):
+        found = method(lazily)
+        assert isinstance(found, da.Array)
+        np.testing.assert_allclose(found.compute(), method(X), rtol=1e-12)

@@ -32,5 +32,5 @@ def test_errors_say_what_to_do():
     X = np.ones((500, 3))
     with pytest.raises(InputError, match=r"It needs its rows in memory, and a table takes 12,000"):
         loaded(Opened(X, memory=1_000), "It")
-    with pytest.raises(InputError, match="as sample_weight: open the table without weight='w'"):
+    with pytest.raises(InputError, match="It takes no weights from a table: open it without"):
         loaded(Opened(X, np.ones(500)), "It")

@@ -85,6 +85,15 @@ def test_memory_does_not_grow(rows: Array, monkeypatch: pytest.MonkeyPatch) -> N
     assert len(pickle.dumps(streamed(model, rows, 100))) <= size + 200
 
 
+def test_bounds_are_relative_to_all_rows_seen(rows: Array, monkeypatch: pytest.MonkeyPatch) -> None:
+    few(monkeypatch, 200)
+    model = streamed(GaussianMixture(3, random_state=0, forget=0.6), rows, 100)
+    total = model._online.state.total
+    assert total.weight == pytest.approx(len(rows))
+    assert_allclose(total.centre[0], rows.mean(axis=0), rtol=1e-10)
+    assert_allclose(total.second[0] / total.weight, np.cov(rows.T, bias=True), rtol=1e-10)
+
+
 def test_units_and_origin_do_not_matter(rows: Array, monkeypatch: pytest.MonkeyPatch) -> None:
     few(monkeypatch, 200)
     scale, shift = np.array([1e-3, 250.0]), np.array([3e3, -7.0])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import mixtura
 from mixtura import GaussianMixture, InputError, MiniBatchKMeans, Mixture, NoiseMixture
 from mixtura.estimators.outside import Outside, look
 from reading import Opened
@@ -81,6 +82,19 @@ def test_names_are_those_of_the_table():
         GaussianMixture(2).fit(X).predict(Opened(X[:, :2]))
 
 
+def test_columns_of_a_matrix_have_no_names(tmp_path):
+    X = blobs()
+    np.save(tmp_path / "x.npy", X)
+    table = mixtura.open_table(tmp_path / "x.npy")
+    model = GaussianMixture(2, random_state=0).fit(table)
+    assert not hasattr(model, "feature_names_in_")
+    named = GaussianMixture(2, random_state=0).fit(Opened(X, names=["a", "b", "c"]))
+    labels = named.predict(table)
+    table.write(tmp_path / "o.npy", component=named.predict)
+    np.testing.assert_array_equal(np.load(tmp_path / "o.npy")[:, 3], labels)
+    np.testing.assert_array_equal(model.predict(X), labels)
+
+
 @settings(max_examples=25, deadline=None)
 @given(cut=st.integers(1, 49), weighted=st.booleans(), seed=st.integers(0, 99))
 def test_what_is_known_of_two_parts_is_known_of_the_whole(cut, weighted, seed):
@@ -120,7 +134,11 @@ def with_cell(row, column, value):
         (Opened(with_cell(7, 2, -np.inf)), "row 8 has an infinite number in column 2"),
         (Opened(with_cell(slice(None), 1, np.nan)), "column 1 of X is missing in every row:"),
         (Opened(blobs(), np.zeros(6_000)), "the weight of every row is zero"),
-        (Opened(blobs(n=1)), "a table has 1 rows; a fit needs at least 2"),
+        (
+            Opened(with_cell(slice(5, None), 1, np.nan), 1.0 * (np.arange(3_000) >= 5)),
+            "column 1 of X is missing in every row of positive sample_weight",
+        ),
+        (Opened(blobs(n=1)), "a table has 1 row; a fit needs at least 2"),
         (Opened(blobs(n=2)), "n_components=3 is more than the 2 rows"),
         (Opened(with_cell(1, 1, 1e200)), "column 1 holds numbers so large"),
         (Opened(blobs(), np.full(6_000, -1.0)), "weights must be numbers of at least 0"),
@@ -129,6 +147,13 @@ def with_cell(row, column, value):
 def test_errors_name_what_is_wrong(table, message):
     with pytest.raises(InputError, match=message):
         GaussianMixture(3, random_state=0).fit(table)
+
+
+@pytest.mark.parametrize("ask", ["score", "bic"])
+def test_a_table_without_rows_has_no_score(ask):
+    model = GaussianMixture(2, random_state=0).fit(blobs())
+    with pytest.raises(InputError, match="a table has no rows"):
+        getattr(model, ask)(Opened(blobs()[:0]))
 
 
 def test_an_infinite_cell_is_found_where_rows_are_only_described():

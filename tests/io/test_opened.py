@@ -101,13 +101,13 @@ def test_every_format(tmp_path: Path, ending: str) -> None:
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i2"])
+@pytest.mark.parametrize("dtype", ["f2", "f4", ">f4", "f8", "i2", ">i2"])
 def test_matrices(tmp_path: Path, order: Any, dtype: str) -> None:
     X = np.asarray(np.arange(60).reshape(20, 3), dtype, order=order)
     np.save(tmp_path / "x-1.npy", X)
     np.save(tmp_path / "x-2.npy", X + X.dtype.type(1))
     table = open_table(tmp_path / "x-*.npy", weight="x1", na=["5"])
-    assert table.dtype == (np.float32 if dtype in ("f2", "f4") else np.float64)
+    assert table.dtype == (np.float32 if dtype in ("f2", "f4", ">f4") else np.float64)
     expected = np.concatenate([X, X + X.dtype.type(1)])[:, [0, 2]].astype(float)
     expected[expected == 5] = np.nan
     np.testing.assert_array_equal(rows_of(table), expected)
@@ -326,3 +326,12 @@ def test_several_files_and_columns_left_out(tmp_path: Path) -> None:
         open_files([str(paths[1])], None, ["u"], None, "1MB", ())
     with pytest.raises(InputError, match="path is empty"):
         open_table([])
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"path": 5}, {"path": [b"x.npy"]}, {"columns": "x0"}, {"weight": 0}, {"na": "9"}]
+)
+def test_what_is_no_name(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    np.save(tmp_path / "x.npy", np.eye(2))
+    with pytest.raises(InputError, match=f"{next(iter(wrong))} must be .* got "):
+        open_table(**{"path": tmp_path / "x.npy", **wrong})

@@ -10,7 +10,7 @@ import pytest
 
 from mixtura._errors import InputError
 from mixtura.io.files import find_files
-from mixtura.io.opening import check_names, memory_bytes, open_reader
+from mixtura.io.opening import check_names, listed, memory_bytes, open_reader
 from mixtura.io.readers import MatrixReader
 from mixtura.io.text_reader import TextReader
 
@@ -43,6 +43,13 @@ def test_what_is_no_size_of_memory(memory: Any) -> None:
 def test_names(names: list[str], columns: Any, weight: Any, words: str) -> None:
     with pytest.raises(InputError, match=words):
         check_names("t", names, columns, weight)
+
+
+@pytest.mark.parametrize("words", ["ab", b"ab", 3, None, [0], slice(2)])
+def test_what_is_no_list_of_text(words: Any) -> None:
+    with pytest.raises(InputError, match=r"columns must be a list of text such as \['a', 'b'\]"):
+        listed("columns", words)
+    assert [*map(type, listed("columns", np.array(["a", "b"])))] == [str, str]
 
 
 def test_the_ending_chooses_the_reader(tmp_path: Path) -> None:

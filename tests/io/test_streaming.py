@@ -120,6 +120,11 @@ def narrow(rows: Any) -> Any:
         (lambda t, f: t.write(f / "o.csv", a=halves, b=narrow), "the function of 'b' returned"),
         (lambda t, f: t.write(f / "o.csv", narrow), r"a function returned shape \(3, 2\)"),
         (lambda t, f: t.write(f / "o.csv", keep=False), "there is nothing to write"),
+        (lambda t, f: t.write(f / "o.csv", b=3), "what is written are functions of rows"),
+        (
+            lambda t, f: t.write(f / "o.csv", b=halves, b_1=lambda rows: rows[:, 0]),
+            "two functions give a column called 'b_1'; use another keyword",
+        ),
         (
             lambda t, f: t.write(f / "o.csv", name=lambda rows: rows[:, 0]),
             "already has a column called 'name'; rename or remove it first",
@@ -182,3 +187,19 @@ def test_methods_of_models_take_rows_without_names(source: Path) -> None:
     assert hasattr(model, "feature_names_in_")
     with pytest.raises(InputError, match="columns 'a'; the model was fitted on 'a', 'b'"):
         open_table(source, columns=["a"]).write(out, total=model.predict)
+
+
+@pytest.mark.parametrize(
+    ("later", "words"),
+    [
+        (lambda rows: rows[:, 0], "'c' returned bool for the first rows and float64 for others"),
+        (lambda rows: rows > 1, "returned the columns 'c' for the first rows and 'c_0', 'c_1'"),
+    ],
+)
+def test_functions_that_change_their_mind(source: Path, later: Any, words: str) -> None:
+    functions = iter([lambda rows: rows[:, 0] > 1, later])
+    with pytest.raises(InputError, match=words):
+        open_table(source, memory=1).write(
+            source.with_name("o.npy"), keep=False, c=lambda rows: next(functions)(rows)
+        )
+    assert os.listdir(source.parent) == [source.name]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mixtura import InputError
 from mixtura.sources import MemorySource, StreamedSource
-from mixtura.sources.streamed import block_rows
+from mixtura.sources.streamed import _Ahead, block_rows
 from reading import Ring
 
 
@@ -147,6 +147,28 @@ def test_errors_of_reader_and_computation_end_the_pass(threads):
     with pytest.raises(ZeroDivisionError):
         streamed(Ring(np.ones((9_000, 1)), memory=1), threads=threads).map_reduce(fail)
     assert not [each for each in threading.enumerate() if "reader" in each.name]
+
+
+def test_nobody_waits_for_a_block_that_an_interrupt_keeps_from_being_released(monkeypatch):
+    def interrupted(self, part):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_Ahead, "release", interrupted)
+    ended = []
+
+    def slow(rows, weights):
+        time.sleep(0.05)
+        return 0.0
+
+    def run():
+        with pytest.raises(KeyboardInterrupt):
+            streamed(Ring(np.ones((60_000, 1)), memory=1), threads=3).map_reduce(slow)
+        ended.append(True)
+
+    caller = threading.Thread(target=run, daemon=True)
+    caller.start()
+    caller.join(20.0)
+    assert ended
 
 
 def test_blocks_are_tiles_of_bounded_size():

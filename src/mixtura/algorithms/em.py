@@ -369,4 +369,5 @@ def _worst_block(
     if weights is not None:
         log_prob = np.where(weights > 0, log_prob, np.inf)
     index = int(np.argmin(log_prob))
-    return _Worst(float(log_prob[index]), np.asarray(rows[index, :], dtype=np.float64))
+    row = np.array(rows[index, :], dtype=np.float64)  # the block's memory may be used again
+    return _Worst(float(log_prob[index]), row)

@@ -62,6 +62,9 @@ class CentreModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixi
                 )
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return "cluster_centers_" in vars(self)
+
     @property
     def _allow_nan(self) -> bool:
         """Whether cells may be missing."""

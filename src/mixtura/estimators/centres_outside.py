@@ -35,6 +35,8 @@ SAMPLE_ROWS, SAMPLE_CELLS, ROWS_PER_SEED = 2**16, 2**22, 20
 #: Part of a table's budget that the rows take which mini-batches are made of, and the rows that
 #: tell how distances vary.
 SAMPLE_SHARE, PROBE_ROWS = 4, 2**16
+#: To draw more than this part of all rows, NumPy makes an array of their numbers.
+DRAWN_SHARE, NUMBER_BYTES = 50, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +135,10 @@ def nested_run(model: Any, X: Any, sample_weight: Any) -> tuple[Settled, float, 
     n, state = afar.n_rows, model._state()
     source, engine = source_outside(model, afar, model.n_clusters)
     room = min(COPY_BYTES, getattr(afar.rows, "memory", COPY_BYTES) // SAMPLE_SHARE)
-    most = max(model._init_size(), room // (afar.n_features * afar.dtype.itemsize))
+    most = room // (afar.n_features * afar.dtype.itemsize)
+    if n * NUMBER_BYTES > room:
+        most = min(most, n // DRAWN_SHARE)
+    most = max(model._init_size(), most)
     rows, weights = source.sample_rows(most, np.random.default_rng(model._seed))
     result = model._nested(rows, weights, state)
     centres, shares = result.step.centres, result.step.tally.weight / result.batch.source.weight
@@ -212,9 +217,9 @@ def score(model: Any, X: Any, sample_weight: Any) -> float:
 
 def nearest(model: Any, X: Any, sample_weight: Any) -> tuple[Aim, Source, Outside]:
     """Return rows as a source, and what finds the nearest of a model's centres for them."""
-    rows = readable(X, sample_weight)
+    rows = readable(X, sample_weight, model.n_jobs)
     check_names(model, rows)
-    afar = Outside(rows, model.n_jobs)
+    afar = Outside(rows, model.n_jobs, fitting=False)
     check_usable(afar)
     check_complete(model, afar)
     centres = in_dtype(model.cluster_centers_, afar.dtype, "cluster_centers_")

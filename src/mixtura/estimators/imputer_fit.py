@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mixtura._errors import InputError
 from mixtura.algorithms.em import EM
 from mixtura.algorithms.restarts import Selection
 from mixtura.algorithms.source import OneBlock
@@ -93,6 +94,11 @@ class Afar:
     def __init__(self, imputer: Any, X: Any) -> None:
         self.X = X
         self.outside = outside.opened(imputer, X, None)
+        if self.outside.weighted:
+            name = self.outside.rows.weight
+            raise InputError(
+                f"MixtureImputer takes no weights of rows: open the table without weight={name!r}."
+            )
         self.dtype, self.n_telling = self.outside.dtype, int(self.outside.survey.telling)
 
     def problem(self, model: GaussianMixture) -> EM:

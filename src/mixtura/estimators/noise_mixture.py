@@ -253,6 +253,9 @@ class NoiseMixture(Saved, DensityMixin, BaseEstimator):
         self.weights_ = (1.0 - mixture.noise_weight) * mixture.weights
         self.means_, self.covariances_ = mixture.means, mixture.covariances
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "mixture_")
+
     def _map(self, method: str, X: ArrayLike, out: Callable[[int], Any]) -> Any:
         check_is_fitted(self)
         if is_outside(X):

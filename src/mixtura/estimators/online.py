@@ -119,8 +119,9 @@ def check_in_memory(X: Any) -> None:
     """Raise where a whole table that is elsewhere is passed as a chunk."""
     if is_outside(X):
         raise InputError(
-            "partial_fit takes one chunk of rows in memory: for a table of open_table, call it "
-            "with the rows and weights of each of table.chunks(10_000). fit takes the table itself."
+            "partial_fit takes one chunk of rows in memory: call it with the rows and weights of "
+            "each of table.chunks(10_000) of open_table, or each partition of a Dask collection. "
+            "fit takes the table or the collection itself."
         )
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura._errors import InputError
+from mixtura._text import counted
 from mixtura.algorithms.source import Source
 from mixtura.estimators import lazy
 from mixtura.estimators.loading import is_lazy
@@ -131,8 +132,10 @@ class Outside:
     def __init__(self, rows: Any, n_jobs: int | None, *, fitting: bool = True) -> None:
         self.rows, self.n_jobs = rows, n_jobs
         self.n_rows, self.n_features = int(rows.n_rows), int(rows.n_features)
-        self.dtype, self.names = np.dtype(rows.dtype), rows.names
+        self.dtype, self.names = np.dtype(rows.dtype), names_of(rows)
         self.weighted = rows.weight is not None
+        if self.n_rows == 0:
+            raise InputError(f"{rows.source} has no rows.")
         d = self.n_features
         self.survey: Survey = self.source(LOOKING * d, 3 * d, weight=np.nan).map_parts(look)
         self._check(fitting)
@@ -191,7 +194,8 @@ def opened(estimator: Any, X: Any, sample_weight: Any, *, min_rows: int = 2) -> 
     n_jobs = getattr(estimator, "n_jobs", None)
     rows = readable(X, sample_weight, n_jobs)
     if rows.n_rows < min_rows:
-        raise InputError(f"{rows.source} has {rows.n_rows} rows; a fit needs at least {min_rows}.")
+        has = counted(rows.n_rows, "row")
+        raise InputError(f"{rows.source} has {has}; a fit needs at least {min_rows}.")
     outside = Outside(rows, n_jobs)
     estimator.n_features_in_ = outside.n_features
     if outside.names is not None:
@@ -215,13 +219,18 @@ def readable(X: Any, sample_weight: Any, n_jobs: int | None = None) -> Any:
     return X
 
 
+def names_of(rows: Any) -> Any:
+    """Return the names of the columns that the rows came with, or None."""
+    return rows.names if getattr(rows, "is_named", True) else None
+
+
 def check_names(estimator: Any, rows: Any) -> None:
     """Raise unless an estimator is fitted, and a table has the columns that it was fitted on."""
     check_is_fitted(estimator)
-    known = getattr(estimator, "feature_names_in_", None)
-    if known is not None and rows.names is not None and list(known) != list(rows.names):
+    known, names = getattr(estimator, "feature_names_in_", None), names_of(rows)
+    if known is not None and names is not None and list(known) != list(names):
         raise InputError(
-            f"{rows.source} has the columns {', '.join(map(repr, rows.names))}; the model was "
+            f"{rows.source} has the columns {', '.join(map(repr, names))}; the model was "
             f"fitted on {', '.join(map(repr, known))}. Choose them in this order by "
             "open_table(..., columns=[...])."
         )
@@ -292,7 +301,7 @@ def totals(
 
     The last, the surprise of ``criteria.Fuzziness``, only where asked for.
     """
-    rows = readable(X, sample_weight)
+    rows = readable(X, sample_weight, estimator.n_jobs)
     check_names(estimator, rows)
     outside = Outside(rows, estimator.n_jobs, fitting=False)
     source = outside.source(LOOKING * rows.n_features, 4)
@@ -309,6 +318,9 @@ def _sums(model: Any, unsure: bool, rows: Any, weights: FloatArray | None) -> ND
 
 def filled(estimator: Any, method: str, table: Any, more: int = 0) -> NDArray[Any]:
     """Return the rows of a table on disk as a method fills them in, with ``more`` columns."""
-    shape = (table.n_rows, table.n_features + more)
-    rows: NDArray[Any] = mapped(estimator, method, table, lambda n: np.empty(shape, table.dtype))
+
+    def out(n: int) -> NDArray[Any]:
+        return np.empty((n, table.n_features + more), table.dtype)
+
+    rows: NDArray[Any] = mapped(estimator, method, table, out)
     return rows

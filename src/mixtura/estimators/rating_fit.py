@@ -69,12 +69,7 @@ class RatingStep:
 def best_run(model: Any, ratings: Ratings, units: tuple[float, float]) -> Run[State]:
     """Return the run of highest bound of those from every start that the estimator asks for."""
     n, k = len(ratings.values), model.n_components
-    prior = Prior(
-        model.covariance_type == "diag",
-        pooled=n / k,
-        min_variance=max(LEAST, model.min_variance / units[1] ** 2),
-        min_support=model.min_support,
-    )
+    prior = prior_of(model, n, units)
     rule = StoppingRule(Stopping.MEAN, float(model.tol), n)
     passes, runs = passes_of(model, ratings, units), []
     starts = STARTS if n * k <= FEW else 1
@@ -125,6 +120,16 @@ def run_of(
     without: Any = replace(cast("Any", run), state=run.state[0])
     kept.finish(number, without, run.status)
     return run
+
+
+def prior_of(model: Any, n: int, units: tuple[float, float]) -> Prior:
+    """Return what is not estimated from ``n`` ratings."""
+    return Prior(
+        model.covariance_type == "diag",
+        pooled=n / model.n_components,
+        min_variance=max(LEAST, model.min_variance / units[1] ** 2),
+        min_support=model.min_support,
+    )
 
 
 def passes_of(model: Any, ratings: Ratings, units: tuple[float, float]) -> Passes:

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from mixtura._errors import InputError
 from mixtura.algorithms.ratings import (
-    LEAST,
-    Prior,
     Raters,
     Users,
     bound,
@@ -27,7 +25,7 @@ from mixtura.algorithms.ratings import (
 from mixtura.algorithms.stepwise import part_left
 from mixtura.algorithms.stopping import Status
 from mixtura.estimators.checkpoints import unkept
-from mixtura.estimators.rating_fit import best_run, mean_and_scale, passes_of, publish
+from mixtura.estimators.rating_fit import best_run, mean_and_scale, passes_of, prior_of, publish
 from mixtura.estimators.ratings_input import Ids, Triplets, pair_keys, read_ratings, shown
 from mixtura.kernels.ratings import ItemSums, Passes, Ratings
 from mixtura.model.families.base import FloatArray
@@ -183,22 +181,12 @@ def advance(model: Any, known: Batches, new: Joined) -> None:
     for each in fields(Users):
         getattr(users, each.name)[touched] = getattr(own, each.name)
     marks[touched] = log_left
-    prior = prior_of(model, n)
+    prior = prior_of(model, n, units)
     moved = with_noise(of_items(of_users(raters, users), sums, prior), sums, prior)
     users = replace(users, effects=users.effects + raters.offsets - moved.offsets)
     n_batches, value = known.n_batches + 1, bound(moved, users, prior)
     finish(model, new.ratings, new.ids, units, moved, users, value, n_batches)
     model._batches = Batches(moved, sums, marks, log_left, known.unit, known.due, n_batches)
-
-
-def prior_of(model: Any, n: int) -> Prior:
-    """Return what is not estimated from ``n`` ratings."""
-    return Prior(
-        model.covariance_type == "diag",
-        pooled=n / model.n_components,
-        min_variance=max(LEAST, model.min_variance / model._units[1] ** 2),
-        min_support=model.min_support,
-    )
 
 
 def items_by(passes: Passes, users: Users, raters: Raters) -> ItemSums:

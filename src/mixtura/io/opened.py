@@ -95,13 +95,9 @@ def open_table(
     >>> [rows.sum() for rows, weights in table.chunks(2)]
     [np.float64(6.0), np.float64(22.0), np.float64(17.0)]
     """
-    if isinstance(path, str | os.PathLike):
-        path = [path]
-    if isinstance(path, list | tuple):
-        path = [os.fspath(each) if isinstance(each, os.PathLike) else each for each in path]
+    paths = listed("path", [path] if isinstance(path, str | os.PathLike) else path)
     if not isinstance(weight, str | None):
         raise InputError(f"weight must be the name of a column, got {weight!r}.")
-    paths = listed("path", path)
     columns = columns if columns is None else listed("columns", columns)
     return open_files(paths, columns, (), weight, memory, listed("na", na))
 
@@ -199,6 +195,11 @@ class OpenTable:
     def n_rows(self) -> int:
         """The number of rows; delimited text is read once to count them."""
         return sum(self.layout.count(reader) for reader in self.layout.readers)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the files name their columns; those of a matrix are called x0, x1..."""
+        return not isinstance(self.layout.readers[0], MatrixReader)
 
     @property
     def n_features(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import reprlib
 from collections import Counter
@@ -41,12 +42,13 @@ def memory_bytes(memory: str | int) -> int:
 
 
 def listed(name: str, words: Any) -> list[str]:
-    """Return a list of texts; one text alone would be taken for the list of its letters."""
+    """Return a list of texts or paths; a text alone would be taken for the list of its letters."""
     if isinstance(words, Iterable) and not isinstance(words, str | bytes):
         found = list(words)
-        if all(isinstance(word, str) for word in found):
-            return [str(word) for word in found]
-    raise InputError(f"{name} must be a list of text such as ['a', 'b'], got {reprlib.repr(words)}.")
+        if all(isinstance(word, str | os.PathLike) for word in found):
+            return [str(os.fspath(word)) for word in found]
+    got = reprlib.repr(words)
+    raise InputError(f"{name} must be a list of text such as ['a', 'b'], got {got}.")
 
 
 def open_reader(file: File, na: Sequence[str]) -> Reader:

@@ -50,6 +50,10 @@ class Rows(Protocol):
         """The columns of the rows."""
 
     @property
+    def is_named(self) -> bool:
+        """Whether the files name their columns."""
+
+    @property
     def layout(self) -> Columns:
         """How the columns are read."""
 
@@ -112,7 +116,7 @@ def _of_rows(table: Rows, function: RowFunction) -> RowFunction:
     known = getattr(model, "feature_names_in_", None)
     if known is None:
         return function
-    if list(known) != list(table.names):
+    if table.is_named and list(known) != list(table.names):
         raise InputError(
             f"{table.source} has the columns {quoted(table.names)}; the model was fitted on "
             f"{quoted(known)}. Choose them in this order by open_table(..., columns=[...])."
@@ -216,10 +220,10 @@ def _parts(
         new: dict[str, NDArray[Any]] = {}
         for name, function in added.items():
             found = _named(name, function, rows)
-            if found.keys() & new.keys():
+            twice = [*(found.keys() & new.keys())]
+            if twice:
                 raise InputError(
-                    f"two functions give a column called {quoted(found.keys() & new.keys())}; use "
-                    "another keyword."
+                    f"two functions give a column called {quoted(twice)}; use another keyword."
                 )
             new |= found
         first = first or {name: values.dtype for name, values in new.items()}
@@ -232,8 +236,8 @@ def _check_alike(first: dict[str, np.dtype[Any]], new: dict[str, NDArray[Any]]) 
     """Raise where functions return other columns, or another kind, than for the first rows."""
     if first.keys() != new.keys():
         raise InputError(
-            f"functions returned the columns {quoted(first)} for the first rows and {quoted(new)} "
-            "for others; return as many each time."
+            f"functions returned the columns {quoted([*first])} for the first rows and "
+            f"{quoted([*new])} for others; return as many each time."
         )
     for name, values in new.items():
         if not np.can_cast(values.dtype, first[name], "same_kind"):

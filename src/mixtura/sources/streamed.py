@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -152,14 +152,51 @@ class StreamedSource:
 @contextmanager
 def _reading(chunks: Iterator[Any], block: int) -> Iterator[_Ahead]:
     """Read chunks on a thread that ends with the pass, whatever ends it."""
+    reader = _Reader(chunks)
     try:
-        with ThreadPoolExecutor(1, "mixtura-reader") as reader:
-            yield _Ahead(chunks, reader, block)
+        yield _Ahead(reader, block)
     finally:
-        close = getattr(chunks, "close", None)  # a generator closes its files now
+        reader.close()
+
+
+class _Reader:
+    """A thread that takes the next chunk whenever it is asked to.
+
+    Its queues hold no lock that Ctrl-C could leave locked, as those of an executor do.
+    """
+
+    def __init__(self, chunks: Iterator[Any]) -> None:
+        self._chunks = chunks
+        self._asked: SimpleQueue[bool] = SimpleQueue()
+        self._read: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="mixtura-reader", daemon=True)
+        self._thread.start()
+
+    def ask(self) -> None:
+        """Have the next chunk read."""
+        self._asked.put(True)
+
+    def get(self) -> Any:
+        """Return the chunk that was asked for, None after the last, or raise what reading did."""
+        chunk, error = self._read.get()
+        if error is not None:
+            raise error
+        return chunk
+
+    def close(self) -> None:
+        """End the thread, and close what it reads."""
+        self._asked.put(False)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while self._asked.get():
+            try:
+                self._read.put((next(self._chunks, None), None))
+            except BaseException as error:
+                self._read.put((None, error))
+        close = getattr(self._chunks, "close", None)  # a generator closes its files now
         if close is not None:
-            with suppress(ValueError):  # it runs where Ctrl-C came as the thread was started
-                close()
+            close()
 
 
 class _Ahead:
@@ -168,16 +205,17 @@ class _Ahead:
     A chunk is asked for once nobody works on the last but one, whose memory it takes.
     """
 
-    def __init__(self, chunks: Iterator[Any], reader: ThreadPoolExecutor, block: int) -> None:
+    def __init__(self, reader: _Reader, block: int) -> None:
         self.turn = threading.RLock()  # the lock of a condition may stay locked on Ctrl-C
         self._free = threading.Condition(self.turn)
-        self._chunks, self._reader, self._block = chunks, reader, block
-        self._coming: Future[Any] | None = reader.submit(next, chunks, None)
+        self._reader, self._block = reader, block
+        self._coming = False  # whether a chunk has been asked for
         self._rows: Any = ()
         self._weights: FloatArray | None = None
         self._start = self._at = 0
         self._busy: list[int] = []  # where the blocks that are worked on start
         self._stopped = False
+        self._ask()
 
     def take(self) -> tuple[int, slice, Any, FloatArray | None] | None:
         """Return the next block: its number, where it lies, its rows and their weights."""
@@ -185,10 +223,10 @@ class _Ahead:
             while self._at == len(self._rows):
                 if self._stopped:
                     return None
-                if self._coming is None:
-                    self._free.wait()  # for memory; another thread may go on in the meantime
+                if self._coming:
+                    self._next_chunk()
                 else:
-                    self._next_chunk(self._coming.result())
+                    self._free.wait()  # for memory; another thread may go on in the meantime
             low, high = self._at, min(self._at + self._block, len(self._rows))
             part = slice(self._start + low, self._start + high)
             self._at = high
@@ -209,15 +247,17 @@ class _Ahead:
             self._stopped = True
             self._free.notify_all()
 
-    def _next_chunk(self, chunk: Any) -> None:
+    def _next_chunk(self) -> None:
+        self._coming = False  # so that nobody waits for another after an error
+        chunk = self._reader.get()
         if chunk is None:
             raise InputError("the table has fewer rows than when it was opened; open it again.")
         self._start, self._at = self._start + len(self._rows), 0
         self._rows, self._weights = chunk
-        self._coming = None
         self._ask()
 
     def _ask(self) -> None:
         """Have the next chunk read if the memory of the last but one is free."""
-        if self._coming is None and all(start >= self._start for start in self._busy):
-            self._coming = self._reader.submit(next, self._chunks, None)
+        if not self._coming and all(start >= self._start for start in self._busy):
+            self._coming = True
+            self._reader.ask()
