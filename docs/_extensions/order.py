@@ -15,6 +15,7 @@ STORIES = (
     "plot_songs",
     "plot_recommend",
     "plot_outliers",
+    "plot_larger_than_memory",
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mixtura import InputError, MixtureClassifier
+from mixtura import GaussianMixture, InputError, MixtureClassifier
 from mixtura.estimators.loading import is_outside, loaded
 from reading import Opened
 
@@ -34,3 +34,8 @@ def test_errors_say_what_to_do():
         loaded(Opened(X, memory=1_000), "It")
     with pytest.raises(InputError, match="It takes no weights from a table: open it without"):
         loaded(Opened(X, np.ones(500)), "It")
+
+
+def test_paths_are_to_be_opened():
+    with pytest.raises(InputError, match=r"X is the path 't.parquet'; open the table with mixtura"):
+        GaussianMixture().fit("t.parquet")

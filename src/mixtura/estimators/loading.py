@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,10 @@ def loaded(X: Any, who: str) -> Any:
 
     ``who`` is what needs them.
     """
+    if isinstance(X, str | os.PathLike):
+        raise InputError(
+            f"X is the path {os.fspath(X)!r}; open the table with mixtura.open_table, and pass it."
+        )
     if not is_outside(X):
         return X
     if is_lazy(X):
