@@ -345,3 +345,8 @@ def test_hopeless_patterns_are_told_with_their_cost(monkeypatch: pytest.MonkeyPa
     with pytest.warns(EfficiencyWarning, match=words):
         GaussianMixture(1).fit(rows)
     GaussianMixture(1, covariance_type="diag").fit(rows)  # none to tell of
+
+
+def test_precisions_of_variances_without_a_finite_inverse_are_the_largest_there_are() -> None:
+    model = GaussianMixture.from_parameters([1.0], [[0.0, 0.0]], [[1e-310, 1.0]], "diag")
+    assert model.precisions_.tolist() == [[np.finfo(np.float64).max, 1.0]]

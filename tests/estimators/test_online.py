@@ -214,13 +214,22 @@ def test_parameters_are_always_numbers(seed: int, k: int, forget: float | None) 
                 assert np.isfinite(getattr(model, name)).all()
 
 
+def test_the_first_rows_choose_the_number_of_components() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.choice([-9.0, 0.0, 9.0], 4000)[:, None] + rng.normal(size=(4000, 2))
+    model = GaussianMixture("auto", covariance_type="spherical", random_state=0)
+    for start in range(0, 4000, 500):
+        model.partial_fit(X[start : start + 500])
+    assert (model.n_components_, model.n_iter_) == (3, 8)
+    best = GaussianMixture(3, covariance_type="spherical", random_state=0).fit(X)
+    assert model.score(X) == pytest.approx(best.score(X), abs=0.01)
+
+
 def test_complaints(rows: Array) -> None:
     with pytest.raises(InputError, match="n_components=5 is more than the 4 rows of the first"):
         GaussianMixture(5).partial_fit(rows[:4])
     with pytest.raises(InputError, match="n_clusters=5 is more than the 4 rows of the first"):
         KMeans(5).partial_fit(rows[:4])
-    with pytest.raises(InputError, match="n_components='auto' needs a whole table"):
-        GaussianMixture("auto").partial_fit(rows)
     with pytest.raises(InputError, match="goes on with the 2 components of covariance_type='full'"):
         GaussianMixture(2).partial_fit(rows).set_params(n_components=3).partial_fit(rows)
     with pytest.raises(InputError, match="goes on with the 2 clusters"):

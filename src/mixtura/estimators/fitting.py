@@ -377,7 +377,10 @@ def publish(estimator: Any, mixture: Mixture, dtype: Any, **facts: Any) -> None:
     for name, value in {**unknown, **facts}.items():
         setattr(estimator, name, value)
     estimator.n_features_in_, estimator.n_components_ = mixture.n_features, mixture.n_components
-    precisions, factors = mixture.family.precisions(mixture.covariances, *mixture.means.shape)
+    most = np.finfo(np.float64).max  # without a floor, a variance may have no finite inverse
+    with np.errstate(over="ignore"):
+        precisions, factors = mixture.family.precisions(mixture.covariances, *mixture.means.shape)
+        precisions = np.clip(precisions, -most, most)
     defining = (mixture.weights, mixture.means, mixture.covariances, factors)
     exact = {**dict(zip(DEFINING, defining, strict=True)), "precisions_": precisions}
     with np.errstate(over="ignore"):

@@ -14,7 +14,7 @@ from mixtura.algorithms.kmeans import cluster
 from mixtura.algorithms.starts import ROWS_PER_MEAN, SAMPLE_ROWS
 from mixtura.algorithms.stepwise import Clusters, Running, absorbed, held_by, joined, with_rows
 from mixtura.algorithms.stopping import Status
-from mixtura.estimators import fitting
+from mixtura.estimators import automatic, fitting
 from mixtura.estimators.centres import MISSING, in_dtype, source_of
 from mixtura.estimators.checkpoints import unkept
 from mixtura.estimators.functional import source_for
@@ -147,9 +147,11 @@ def update_mixture(model: Any, X: Any, sample_weight: Any) -> None:
     online = online_mixture(model)
     rows, _ = validated_table(model, X, fitting=not hasattr(model, "means_"), min_rows=1)
     chunk = counting(rows, validated_weights(sample_weight, rows))
-    if online.state is None:
-        check_first(chunk, "n_components", model.n_components)
-    k = model.n_components if online.state is None else online.state.mixture.n_components
+    k = automatic.MOST if model.n_components == "auto" else model.n_components
+    if online.state is not None:
+        k = online.state.mixture.n_components
+    elif model.n_components != "auto":
+        check_first(chunk, "n_components", k)
     fit, advance = (partial(f, model, online) for f in (fitted_mixture, advanced_mixture))
     online = online.after(chunk, start_rows(k, rows.shape[1]), fit, advance)
     running = online.state
@@ -170,13 +172,8 @@ def update_mixture(model: Any, X: Any, sample_weight: Any) -> None:
 def online_mixture(model: Any) -> Online:
     """Return what an estimator's stream has come to, or one that goes on from its solution."""
     k = model.n_components
-    if getattr(model, "_weight", None) is None:
-        if k == "auto":
-            raise InputError(
-                "n_components='auto' needs a whole table; call fit first, or give a number."
-            )
-        if not hasattr(model, "means_"):
-            return Online(gathered=Gathered())
+    if getattr(model, "_weight", None) is None and not hasattr(model, "means_"):
+        return Online(gathered=Gathered())
     mixture, online = model.mixture_, getattr(model, "_online", None)
     same = k in ("auto", mixture.n_components)
     if not same or family_named(model.covariance_type) != mixture.family:
@@ -196,6 +193,9 @@ def fitted_mixture(model: Any, online: Online, rows: Any, weights: FloatArray | 
     incomplete = bool(np.isnan(rows).any())
     if incomplete:
         check_observed(rows, getattr(model, "feature_names_in_", None))
+    if model.n_components == "auto" and not online.given:
+        chosen, selection = automatic.fit(unkept(model), rows, weights, incomplete)
+        return Running.begin(chosen, selection.result.mixture)
     em = fitting.problem(model, rows, weights, incomplete)
     init = model.init_params  # an array is about the rows of the first chunk
     goes_on = online.state is not None and not (isinstance(init, str) or callable(init))
